@@ -1,0 +1,18 @@
+import { z } from 'zod';
+import { Name, Uses } from './shared.ts';
+
+/** environment.yaml as people write it. Gates and policy come with promotion; the graph knows it now. */
+export const WrittenEnvironment = z
+  .strictObject({
+    $schema: z.string().optional(),
+    name: Name.optional().describe("The project's name; the folder's name by default"),
+    description: z.string().optional(),
+    stage: z.int().min(0).max(99).describe('Its place in the order of promotion, from 0'),
+    stacks: z.array(Name).default([]).describe('Stacks that make it'),
+    services: z.array(Name).default([]).describe('Services that run in it'),
+    uses: Uses,
+  })
+  .describe('An environment');
+
+/** environment.yaml as people write it. */
+export type WrittenEnvironment = z.infer<typeof WrittenEnvironment>;

@@ -1,0 +1,17 @@
+import { z } from 'zod';
+import { Name, Uses } from './shared.ts';
+
+/** service.yaml as people write it. Packaging and release come with the service thread; the graph knows it now. */
+export const WrittenService = z
+  .strictObject({
+    $schema: z.string().optional(),
+    name: Name.optional().describe("The project's name; the folder's name by default"),
+    description: z.string().optional(),
+    base: z.strictObject({ image: Name }).optional().describe('The image of this workspace it runs on'),
+    stacks: z.array(Name).default([]).describe('The stacks it is deployed to'),
+    uses: Uses,
+  })
+  .describe('A microservice');
+
+/** service.yaml as people write it. */
+export type WrittenService = z.infer<typeof WrittenService>;

@@ -1,0 +1,90 @@
+import type { Position } from './position.ts';
+
+/** Everything that can go wrong and is foreseen. A new member does not compile until words.ts words it. */
+export type Failure =
+  | { readonly code: 'declaration-invalid'; readonly at: Position; readonly found: string; readonly expected: string }
+  | { readonly code: 'source-unparsable'; readonly at: Position; readonly language: string; readonly detail: string }
+  | { readonly code: 'project-duplicate'; readonly name: string; readonly files: readonly string[] }
+  | {
+      readonly code: 'reference-missing';
+      readonly at: Position;
+      readonly kind: string;
+      readonly name: string;
+      /** Names that exist and look alike, best first. */
+      readonly near: readonly string[];
+    }
+  | { readonly code: 'cycle'; readonly path: readonly string[]; readonly at: Position }
+  | { readonly code: 'project-unknown'; readonly name: string; readonly kind: string; readonly near: readonly string[] }
+  | { readonly code: 'workspace-missing'; readonly folder: string }
+  | { readonly code: 'usage'; readonly detail: string; readonly hint: string }
+  | { readonly code: 'tool-missing'; readonly tool: string; readonly purpose: string; readonly install: string }
+  | { readonly code: 'tool-failed'; readonly tool: string; readonly detail: string; readonly log?: string }
+  | {
+      readonly code: 'step-failed';
+      readonly image: string;
+      readonly step: string;
+      readonly task: string;
+      readonly detail: string;
+      readonly log: string;
+    }
+  | {
+      readonly code: 'tests-failed';
+      readonly image: string;
+      readonly failed: readonly { readonly name: string; readonly message: string }[];
+      readonly total: number;
+    }
+  | { readonly code: 'tests-missing'; readonly image: string; readonly file: string }
+  | { readonly code: 'artifact-missing'; readonly image: string }
+  | { readonly code: 'disk-full'; readonly folder: string }
+  | { readonly code: 'not-permitted'; readonly what: string; readonly hint: string }
+  | { readonly code: 'content-corrupt'; readonly what: string; readonly expected: string; readonly found: string }
+  | { readonly code: 'unreachable'; readonly what: string; readonly detail: string }
+  | { readonly code: 'timeout'; readonly what: string; readonly seconds: number }
+  | { readonly code: 'cancelled' };
+
+/** What a caller should do about a failure: try again soon, wait for somebody, or stop until a person changes something. */
+export type Disposition = 'retry' | 'wait' | 'stop';
+
+const DISPOSITIONS: { readonly [Code in Failure['code']]: Disposition } = {
+  'declaration-invalid': 'stop',
+  'source-unparsable': 'stop',
+  'project-duplicate': 'stop',
+  'reference-missing': 'stop',
+  cycle: 'stop',
+  'project-unknown': 'stop',
+  'workspace-missing': 'stop',
+  usage: 'stop',
+  'tool-missing': 'stop',
+  'tool-failed': 'stop',
+  'step-failed': 'stop',
+  'tests-failed': 'stop',
+  'tests-missing': 'stop',
+  'artifact-missing': 'wait',
+  'disk-full': 'stop',
+  'not-permitted': 'stop',
+  'content-corrupt': 'stop',
+  unreachable: 'retry',
+  timeout: 'retry',
+  cancelled: 'stop',
+};
+
+/** The one table of what to do about each failure. */
+export const disposition = (failure: Failure): Disposition => DISPOSITIONS[failure.code];
+
+const INVALID: ReadonlySet<Failure['code']> = new Set([
+  'declaration-invalid',
+  'source-unparsable',
+  'project-duplicate',
+  'reference-missing',
+  'cycle',
+  'project-unknown',
+  'workspace-missing',
+  'usage',
+]);
+
+/** 1 failed, 2 invalid declaration or call, 3 waiting; the gravest of the list wins (failed, invalid, waiting). */
+export function exitCode(failures: readonly Failure[]): 0 | 1 | 2 | 3 {
+  if (failures.length === 0) return 0;
+  if (failures.every((failure) => disposition(failure) === 'wait')) return 3;
+  return failures.some((failure) => INVALID.has(failure.code)) ? 2 : 1;
+}

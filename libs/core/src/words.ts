@@ -1,0 +1,105 @@
+import type { Failure } from './failure.ts';
+import { place, underline } from './position.ts';
+
+/** A failure in words: what happened (first line says where), details to show below it, and what to do next. */
+export interface Words {
+  readonly what: string;
+  readonly detail?: string;
+  readonly next: string;
+}
+
+const didYouMean = (near: readonly string[]): string =>
+  near.length > 0 ? `Did you mean ${near.map((name) => `"${name}"`).join(' or ')}?` : '';
+
+const logged = (log: string | undefined): string => (log === undefined ? '' : ` The whole log: ${log}`);
+
+type Wording = { readonly [Code in Failure['code']]: (failure: Extract<Failure, { code: Code }>) => Words };
+
+const WORDING: Wording = {
+  'declaration-invalid': (f) => ({
+    what: `${place(f.at)}: found ${f.found}, expected ${f.expected}`,
+    detail: underline(f.at),
+    next: 'Correct the declaration; `goldenthread graph` checks all of them.',
+  }),
+  'source-unparsable': (f) => ({
+    what: `${place(f.at)}: this is not valid ${f.language}: ${f.detail}`,
+    detail: underline(f.at),
+    next: 'Correct the file. A file that is no source of the project can be put on the ignore list of the plugin in nx.json.',
+  }),
+  'project-duplicate': (f) => ({
+    what: `two projects are called "${f.name}"`,
+    detail: f.files.map((file) => `  ${file}`).join('\n'),
+    next: 'Give one of them another `name:` (a role: another folder).',
+  }),
+  'reference-missing': (f) => ({
+    what: `${place(f.at)}: there is no ${f.kind} "${f.name}"`,
+    detail: underline(f.at),
+    next: didYouMean(f.near) || `Add the ${f.kind}, or correct the name.`,
+  }),
+  cycle: (f) => ({
+    what: `${place(f.at)}: these need each other: ${f.path.join(' -> ')}`,
+    detail: underline(f.at),
+    next: 'Take one of these edges out; nothing can be baked before itself.',
+  }),
+  'project-unknown': (f) => ({
+    what: `there is no ${f.kind} "${f.name}" in this workspace`,
+    next: didYouMean(f.near) || '`goldenthread graph` lists all projects.',
+  }),
+  'workspace-missing': (f) => ({
+    what: `${f.folder} is not inside a Goldenthread workspace (no nx.json here or above)`,
+    next: 'Run the command inside a workspace, or name one with --workspace.',
+  }),
+  usage: (f) => ({ what: f.detail, next: f.hint }),
+  'tool-missing': (f) => ({
+    what: `${f.tool} is not installed; it is needed for ${f.purpose}`,
+    next: `${f.install} (\`goldenthread doctor\` shows all tools)`,
+  }),
+  'tool-failed': (f) => ({
+    what: `${f.tool} failed`,
+    detail: f.detail,
+    next: `Correct what it says and run the same command again.${logged(f.log)}`,
+  }),
+  'step-failed': (f) => ({
+    what: `${f.image}: ${f.step} failed at the task "${f.task}"`,
+    detail: f.detail,
+    next: `Correct it and bake again: layers before it are kept.${logged(f.log)}`,
+  }),
+  'tests-failed': (f) => ({
+    what: `${f.image}: ${f.failed.length} of ${f.total} tests failed`,
+    detail: f.failed.map((test) => `  ${test.name}\n    ${test.message.split('\n').join('\n    ')}`).join('\n'),
+    next: `\`goldenthread verify ${f.image} --keep\` keeps the machine, to look around in it.`,
+  }),
+  'tests-missing': (f) => ({
+    what: `${f.image} declares no tests, so there is no evidence for it`,
+    next: `Add \`tests:\` to ${f.file}, or tests/ to one of its roles.`,
+  }),
+  'artifact-missing': (f) => ({
+    what: `${f.image} has not been baked from what is declared now`,
+    next: `\`nx run ${f.image}:bake\` bakes it.`,
+  }),
+  'disk-full': (f) => ({
+    what: `no space is left on the disk of ${f.folder}`,
+    next: 'Free some space or point GOLDENTHREAD_HOME to another disk; what was half done has been removed.',
+  }),
+  'not-permitted': (f) => ({ what: `not permitted here: ${f.what}`, next: f.hint }),
+  'content-corrupt': (f) => ({
+    what: `${f.what} is not what its name says: expected ${f.expected}, found ${f.found}`,
+    next: 'Remove it and run again: it is made or fetched anew.',
+  }),
+  unreachable: (f) => ({ what: `${f.what} cannot be reached: ${f.detail}`, next: 'Start it or correct its address, then try again.' }),
+  timeout: (f) => ({ what: `${f.what} was stopped after ${f.seconds} s`, next: 'Find out what it waits for, or raise its timeout.' }),
+  cancelled: () => ({ what: 'cancelled', next: 'Nothing was left behind; run the same command again when you like.' }),
+};
+
+/** Words for a failure: the only place where failures become text. */
+export function words(failure: Failure): Words {
+  // The table is indexed by the very code of its argument, which the type system cannot see through a union.
+  const wording = WORDING[failure.code] as (failure: Failure) => Words;
+  return wording(failure);
+}
+
+/** A failure as lines of plain text: what, detail, next. */
+export function text(failure: Failure): string {
+  const { what, detail, next } = words(failure);
+  return [what, ...(detail === undefined || detail === '' ? [] : [detail]), `-> ${next}`].join('\n');
+}

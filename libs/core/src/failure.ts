@@ -1,10 +1,22 @@
+import type { Finding } from './lint.ts';
 import type { Position } from './position.ts';
 
 /** Everything that can go wrong and is foreseen. A new member does not compile until words.ts words it. */
 export type Failure =
-  | { readonly code: 'declaration-invalid'; readonly at: Position; readonly found: string; readonly expected: string }
-  | { readonly code: 'source-unparsable'; readonly at: Position; readonly language: string; readonly detail: string }
+  | {
+      readonly code: 'declaration-invalid';
+      readonly at: Position;
+      readonly found: string;
+      readonly expected: string;
+    }
+  | {
+      readonly code: 'source-unparsable';
+      readonly at: Position;
+      readonly language: string;
+      readonly detail: string;
+    }
   | { readonly code: 'project-duplicate'; readonly name: string; readonly files: readonly string[] }
+  | { readonly code: 'folder-shared'; readonly folder: string; readonly files: readonly string[] }
   | {
       readonly code: 'reference-missing';
       readonly at: Position;
@@ -14,10 +26,20 @@ export type Failure =
       readonly near: readonly string[];
     }
   | { readonly code: 'cycle'; readonly path: readonly string[]; readonly at: Position }
-  | { readonly code: 'project-unknown'; readonly name: string; readonly kind: string; readonly near: readonly string[] }
+  | {
+      readonly code: 'project-unknown';
+      readonly name: string;
+      readonly kind: string;
+      readonly near: readonly string[];
+    }
   | { readonly code: 'workspace-missing'; readonly folder: string }
   | { readonly code: 'usage'; readonly detail: string; readonly hint: string }
-  | { readonly code: 'tool-missing'; readonly tool: string; readonly purpose: string; readonly install: string }
+  | {
+      readonly code: 'tool-missing';
+      readonly tool: string;
+      readonly purpose: string;
+      readonly install: string;
+    }
   | { readonly code: 'tool-failed'; readonly tool: string; readonly detail: string; readonly log?: string }
   | {
       readonly code: 'step-failed';
@@ -33,11 +55,23 @@ export type Failure =
       readonly failed: readonly { readonly name: string; readonly message: string }[];
       readonly total: number;
     }
-  | { readonly code: 'tests-missing'; readonly image: string; readonly file: string }
+  | {
+      readonly code: 'tests-missing';
+      readonly image: string;
+      readonly file: string;
+      /** How many tests were skipped, where there are some and none of them ran. */
+      readonly skipped?: number;
+    }
+  | { readonly code: 'lint-failed'; readonly project: string; readonly findings: readonly Finding[] }
   | { readonly code: 'artifact-missing'; readonly image: string }
   | { readonly code: 'disk-full'; readonly folder: string }
   | { readonly code: 'not-permitted'; readonly what: string; readonly hint: string }
-  | { readonly code: 'content-corrupt'; readonly what: string; readonly expected: string; readonly found: string }
+  | {
+      readonly code: 'content-corrupt';
+      readonly what: string;
+      readonly expected: string;
+      readonly found: string;
+    }
   | { readonly code: 'unreachable'; readonly what: string; readonly detail: string }
   | { readonly code: 'timeout'; readonly what: string; readonly seconds: number }
   | { readonly code: 'cancelled' };
@@ -49,6 +83,7 @@ const DISPOSITIONS: { readonly [Code in Failure['code']]: Disposition } = {
   'declaration-invalid': 'stop',
   'source-unparsable': 'stop',
   'project-duplicate': 'stop',
+  'folder-shared': 'stop',
   'reference-missing': 'stop',
   cycle: 'stop',
   'project-unknown': 'stop',
@@ -59,6 +94,7 @@ const DISPOSITIONS: { readonly [Code in Failure['code']]: Disposition } = {
   'step-failed': 'stop',
   'tests-failed': 'stop',
   'tests-missing': 'stop',
+  'lint-failed': 'stop',
   'artifact-missing': 'wait',
   'disk-full': 'stop',
   'not-permitted': 'stop',
@@ -75,6 +111,7 @@ const INVALID: ReadonlySet<Failure['code']> = new Set([
   'declaration-invalid',
   'source-unparsable',
   'project-duplicate',
+  'folder-shared',
   'reference-missing',
   'cycle',
   'project-unknown',
@@ -85,6 +122,7 @@ const INVALID: ReadonlySet<Failure['code']> = new Set([
 /** 1 failed, 2 invalid declaration or call, 3 waiting; the gravest of the list wins (failed, invalid, waiting). */
 export function exitCode(failures: readonly Failure[]): 0 | 1 | 2 | 3 {
   if (failures.length === 0) return 0;
-  if (failures.every((failure) => disposition(failure) === 'wait')) return 3;
-  return failures.some((failure) => INVALID.has(failure.code)) ? 2 : 1;
+  const stopped = failures.filter((failure) => disposition(failure) !== 'wait');
+  if (stopped.length === 0) return 3;
+  return stopped.every((failure) => INVALID.has(failure.code)) ? 2 : 1;
 }

@@ -1,19 +1,42 @@
-export * from './artifact.ts';
+// Everything that needs no schema library: loading one takes longer than all else that an unchanged bake does. Schemas are in schemas.ts.
+export type { Artifact, Evidence, Layer, Suite, TestCase } from './artifact.ts';
+export type {
+  BaseSource,
+  ImageTest,
+  MmdebstrapSource,
+  PackerSource,
+  RunConfig,
+  Variables,
+  WrittenImage,
+} from './declaration/image.ts';
 export * from './canonical.ts';
-export * from './declaration/environment.ts';
-export * from './declaration/image.ts';
-export * from './declaration/parse.ts';
-export * from './declaration/service.ts';
-export * from './declaration/shared.ts';
-export * from './declaration/stack.ts';
+export * from './declaration/used.ts';
 export * from './event.ts';
 export * from './failure.ts';
 export * from './graph/facts.ts';
+export * from './bake/draft.ts';
+export * from './bake/fingerprint.ts';
+export type { PackerBuild } from './bake/packer-manifest.ts';
 export * from './bake/step.ts';
+export * from './group.ts';
+export * from './lint.ts';
 export * from './near.ts';
 export * from './paths.ts';
 export * from './ports.ts';
 export * from './position.ts';
 export * from './result.ts';
+export * from './tool.ts';
 export * from './words.ts';
 export * from './yaml.ts';
+export * from './graph/affected.ts';
+export * from './graph/find.ts';
+export * from './graph/graph.ts';
+export * from './graph/lines.ts';
+export * from './graph/packer-shape.ts';
+export * from './graph/packer.ts';
+export { playbookFacts } from './graph/playbook.ts';
+export { ROLE_FOLDERS, roleFacts } from './graph/role.ts';
+export { tasksFacts } from './graph/tasks.ts';
+export * from './graph/terraform.ts';
+export { roleFolder } from './graph/ansible-search.ts';
+export type { JsonSource } from './graph/hcl-json.ts';

@@ -1,15 +1,21 @@
-/** How many single-character edits lie between two words (Levenshtein), for short names. */
+/**
+ * How many slips of the hand lie between two words: a character wrong, too many, missing, or two neighbours swapped (optimal
+ * string alignment), for short names.
+ */
 function distance(a: string, b: string): number {
-  let previous = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (const [row, left] of Array.from(a).entries()) {
-    const current = [row + 1];
-    for (const [column, right] of Array.from(b).entries()) {
-      const swap = (previous[column] ?? 0) + (left === right ? 0 : 1);
-      current.push(Math.min(swap, (previous[column + 1] ?? 0) + 1, (current[column] ?? 0) + 1));
+  const [left, right] = [Array.from(a), Array.from(b)];
+  const rows: number[][] = [Array.from({ length: right.length + 1 }, (_, column) => column)];
+  const at = (row: number, column: number): number => rows[row]?.[column] ?? Infinity;
+  for (let row = 1; row <= left.length; row += 1) {
+    rows.push([row]);
+    for (let column = 1; column <= right.length; column += 1) {
+      const wrong = at(row - 1, column - 1) + (left[row - 1] === right[column - 1] ? 0 : 1);
+      const swapped = left[row - 1] === right[column - 2] && left[row - 2] === right[column - 1];
+      const swap = swapped ? at(row - 2, column - 2) + 1 : Infinity;
+      rows[row]?.push(Math.min(wrong, swap, at(row - 1, column) + 1, at(row, column - 1) + 1));
     }
-    previous = current;
   }
-  return previous[b.length] ?? 0;
+  return at(left.length, right.length);
 }
 
 /** Up to two of `names` that a person who wrote `name` may have meant, best first. */

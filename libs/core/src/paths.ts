@@ -16,4 +16,5 @@ export const folder = (path: string): string => path.slice(0, Math.max(0, path.l
 export const basename = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
 
 /** Whether `path` is `root` or lies below it; everything lies below ''. */
-export const within = (path: string, root: string): boolean => root === '' || path === root || path.startsWith(`${root}/`);
+export const within = (path: string, root: string): boolean =>
+  root === '' || path === root || path.startsWith(`${root}/`);

@@ -1,8 +1,11 @@
 import type { Artifact, Evidence, Suite } from './artifact.ts';
 import type { Step } from './bake/step.ts';
-import type { BaseSource, Image, ImageTest, Variables } from './declaration/image.ts';
+import type { Json } from './canonical.ts';
+import type { BaseSource, ImageTest, Variables } from './declaration/image.ts';
+import type { Image } from './declaration/used.ts';
 import type { Event } from './event.ts';
 import type { FactRequest, Facts } from './graph/facts.ts';
+import type { Finding } from './lint.ts';
 import type { Result } from './result.ts';
 
 /** Always the last argument of a port: how to stop it, and where it says what happens. */
@@ -56,6 +59,8 @@ export interface Workspace {
   hashes(paths: readonly string[], call: Call): Promise<Result<readonly HashedFile[]>>;
   /** Files that differ between two revisions; without `head`, between `base` and the work tree. */
   changed(base: string, head: string | null, call: Call): Promise<Result<readonly string[]>>;
+  /** The text of a file, null where there is none (or it is no file of the workspace). */
+  read(path: string): string | null;
   commit(call: Call): Promise<Result<{ readonly sha: string; readonly dirty: boolean } | null>>;
 }
 
@@ -88,6 +93,8 @@ export interface BakeOrder {
   /** Folders (relative to the root) in which Ansible looks for roles. */
   readonly rolePaths: readonly string[];
   readonly variables: Variables;
+  /** Versions of the tools that the builder named, by name. */
+  readonly tools: Readonly<Record<string, string>>;
   /** Make everything again, whatever is there. */
   readonly force: boolean;
 }
@@ -114,23 +121,31 @@ export interface ImageBuilder {
 /** A machine that stands on an artifact, and how to run things inside it and beside it. */
 export interface Machine {
   /** How Ansible and Testinfra reach it. */
-  readonly connection: { readonly kind: 'chroot'; readonly folder: string } | { readonly kind: 'docker'; readonly container: string };
+  readonly connection:
+    | { readonly kind: 'chroot'; readonly folder: string }
+    | { readonly kind: 'docker'; readonly container: string };
   /** Put before an argv to run a program of the host where the machine's files can be seen. */
   readonly beside: readonly string[];
   /** Put before an argv to run a program of the image inside the machine. */
   readonly inside: readonly string[];
-  /** One line that a person pastes to look around; null where the machine does not outlive us. */
+  /** What a person pastes to look around in a kept machine, and how to end it. */
   readonly enter: string;
-  /** Lets the machine live on after this process; after it `stop` does nothing. */
-  keep(): Promise<void>;
   stop(): Promise<void>;
+}
+
+/** How a machine is started: with or without its init system, and whether it is to outlive this process. */
+export interface MachineOptions {
+  readonly on: ImageTest['on'];
+  readonly keep: boolean;
 }
 
 /** Starts machines on artifacts. */
 export interface MachineHost {
   readonly name: string;
   readonly tools: readonly Tool[];
-  start(artifact: Artifact, on: ImageTest['on'], call: Call): Promise<Result<Machine>>;
+  /** Fails with the reason where it cannot start such machines here. */
+  supported(on: ImageTest['on'], call: Call): Promise<Result<void>>;
+  start(artifact: Artifact, options: MachineOptions, call: Call): Promise<Result<Machine>>;
 }
 
 /** Tests to run: a file or folder of the workspace. */
@@ -166,17 +181,53 @@ export interface Blobs {
   path(digest: string): string;
   has(digest: string): Promise<boolean>;
   /** Writes a stream; answers its digest and size. Nothing half-written ever has a digest's name. */
-  write(content: AsyncIterable<Uint8Array>, call: Call): Promise<Result<{ readonly digest: string; readonly size: number }>>;
+  write(
+    content: AsyncIterable<Uint8Array>,
+    call: Call,
+  ): Promise<Result<{ readonly digest: string; readonly size: number }>>;
   /** Writes configuration and manifest for these layers; answers the manifest's digest and the size of all. */
-  image(layers: readonly Artifact['layers'][number][], config: Image['config'], call: Call): Promise<Result<{ readonly digest: string; readonly size: number }>>;
+  image(
+    layers: readonly Artifact['layers'][number][],
+    config: Image['config'],
+    call: Call,
+  ): Promise<Result<{ readonly digest: string; readonly size: number }>>;
+  /** The same with a whole OCI image configuration, whose `rootfs` names these layers. */
+  imageOf(
+    layers: readonly Artifact['layers'][number][],
+    config: Json,
+    call: Call,
+  ): Promise<Result<{ readonly digest: string; readonly size: number }>>;
 }
 
-/** A linter's finding, or none: a clean run. */
+/** What a linter reads; paths are relative to the workspace root. */
+export interface LintTarget {
+  /** The project that is linted. */
+  readonly project: string;
+  /** Its folder: what is found elsewhere is another project's business. */
+  readonly root: string;
+  /** What declares it: findings without a place are about that. */
+  readonly file: string;
+  /** Files and folders to read: playbooks, templates, role folders or YAML, as the linter's name says. */
+  readonly files: readonly string[];
+  /** Names of roles to read as Ansible finds them. */
+  readonly roles: readonly string[];
+  /** Folders in which Ansible looks for roles. */
+  readonly rolePaths: readonly string[];
+}
+
+/** Reads sources without running them. Findings are an answer, not a failure. */
 export interface Linter {
   readonly name: string;
   readonly tools: readonly Tool[];
-  /** Files it reads, by path. */
-  lint(files: readonly string[], call: Call): Promise<Result<void>>;
+  /** Where its tools are missing it is left out, aloud; a linter that is needed fails with `tool-missing`. */
+  readonly optional: boolean;
+  lint(target: LintTarget, call: Call): Promise<Result<readonly Finding[]>>;
+}
+
+/** Records that a run leaves in the workspace for CI to collect. */
+export interface Reports {
+  /** Writes `.goldenthread/<project>/<file>`, which git ignores. */
+  write(project: string, file: string, record: object): Promise<Result<void>>;
 }
 
 /** Everything a command may touch. */
@@ -186,11 +237,17 @@ export interface Ports {
   readonly tools: Tools;
   readonly locks: Locks;
   readonly store: ImageStore;
+  readonly reports: Reports;
   readonly now: () => Date;
   /** `sha256:…` of a text. */
   readonly hash: (text: string) => string;
   builder(name: string): Promise<Result<ImageBuilder>>;
   verifier(name: string): Promise<Result<ImageVerifier>>;
+  linter(name: string): Promise<Result<Linter>>;
   machines(on: ImageTest['on'], call: Call): Promise<Result<MachineHost>>;
+  /** Every tool that an adapter may need. */
+  catalogue(): Promise<readonly Tool[]>;
+  /** What this machine can do, each with the reason where it cannot. */
+  engines(call: Call): Promise<readonly { readonly name: string; readonly works: Result<void> }[]>;
 }
 export type { Evidence, Suite };

@@ -13,15 +13,16 @@ export interface Position {
 /** The position of `offset` (0-based, in UTF-16 units) in `text`, clipped to the end of its line. */
 export function positionAt(file: string, text: string, offset: number, length = 1): Position {
   const at = Math.max(0, Math.min(offset, text.length));
-  const start = text.lastIndexOf('\n', at - 1) + 1;
+  // A negative start would be taken for 0, and find a line break there.
+  const start = at === 0 ? 0 : text.lastIndexOf('\n', at - 1) + 1;
   const newline = text.indexOf('\n', at);
-  const end = newline === -1 ? text.length : newline;
+  const line = text.slice(start, newline === -1 ? text.length : newline).replace(/\r$/, '');
   return {
     file,
     line: text.slice(0, start).split('\n').length,
     column: at - start + 1,
-    length: Math.max(1, Math.min(length, end - at)),
-    text: text.slice(start, end).replace(/\r$/, ''),
+    length: Math.max(1, Math.min(length, start + line.length - at)),
+    text: line,
   };
 }
 

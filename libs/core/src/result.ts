@@ -2,8 +2,7 @@ import type { Failure } from './failure.ts';
 
 /** What a step that may fail answers: its value, or every failure it met (at least one). */
 export type Result<T> =
-  | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly failures: readonly Failure[] };
+  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly failures: readonly Failure[] };
 
 /** A success. */
 export const ok = <T>(value: T): Result<T> => ({ ok: true, value });

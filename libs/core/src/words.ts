@@ -1,4 +1,5 @@
 import type { Failure } from './failure.ts';
+import { findingText } from './lint.ts';
 import { place, underline } from './position.ts';
 
 /** A failure in words: what happened (first line says where), details to show below it, and what to do next. */
@@ -30,6 +31,11 @@ const WORDING: Wording = {
     what: `two projects are called "${f.name}"`,
     detail: f.files.map((file) => `  ${file}`).join('\n'),
     next: 'Give one of them another `name:` (a role: another folder).',
+  }),
+  'folder-shared': (f) => ({
+    what: `${f.folder === '' ? 'the root' : f.folder} holds more than one project`,
+    detail: f.files.map((file) => `  ${file}`).join('\n'),
+    next: 'Give each its own folder: for Nx a folder is one project, and the others would be lost.',
   }),
   'reference-missing': (f) => ({
     what: `${place(f.at)}: there is no ${f.kind} "${f.name}"`,
@@ -66,12 +72,25 @@ const WORDING: Wording = {
   }),
   'tests-failed': (f) => ({
     what: `${f.image}: ${f.failed.length} of ${f.total} tests failed`,
-    detail: f.failed.map((test) => `  ${test.name}\n    ${test.message.split('\n').join('\n    ')}`).join('\n'),
+    detail: f.failed
+      .map((test) => `  ${test.name}\n    ${test.message.split('\n').join('\n    ')}`)
+      .join('\n'),
     next: `\`goldenthread verify ${f.image} --keep\` keeps the machine, to look around in it.`,
   }),
-  'tests-missing': (f) => ({
-    what: `${f.image} declares no tests, so there is no evidence for it`,
-    next: `Add \`tests:\` to ${f.file}, or tests/ to one of its roles.`,
+  'tests-missing': (f) =>
+    f.skipped === undefined
+      ? {
+          what: `${f.image} declares no tests, so there is no evidence for it`,
+          next: `Add \`tests:\` to ${f.file}, or tests/ to one of its roles.`,
+        }
+      : {
+          what: `${f.image}: ${f.skipped === 0 ? 'its test files hold no tests' : `all ${f.skipped} tests were skipped`}, so there is no evidence for it`,
+          next: `Add a test that runs (${f.file} names the files), or see why they skip themselves.`,
+        },
+  'lint-failed': (f) => ({
+    what: `${f.project}: ${f.findings.length === 1 ? 'one finding' : `${f.findings.length} findings`}`,
+    detail: f.findings.map((finding) => `  ${findingText(finding)}`).join('\n'),
+    next: `Correct ${f.findings.length === 1 ? 'it' : 'them'}, or say in the linter's own settings why the rule does not hold here.`,
   }),
   'artifact-missing': (f) => ({
     what: `${f.image} has not been baked from what is declared now`,
@@ -86,9 +105,18 @@ const WORDING: Wording = {
     what: `${f.what} is not what its name says: expected ${f.expected}, found ${f.found}`,
     next: 'Remove it and run again: it is made or fetched anew.',
   }),
-  unreachable: (f) => ({ what: `${f.what} cannot be reached: ${f.detail}`, next: 'Start it or correct its address, then try again.' }),
-  timeout: (f) => ({ what: `${f.what} was stopped after ${f.seconds} s`, next: 'Find out what it waits for, or raise its timeout.' }),
-  cancelled: () => ({ what: 'cancelled', next: 'Nothing was left behind; run the same command again when you like.' }),
+  unreachable: (f) => ({
+    what: `${f.what} cannot be reached: ${f.detail}`,
+    next: 'Start it or correct its address, then try again.',
+  }),
+  timeout: (f) => ({
+    what: `${f.what} was stopped after ${f.seconds} s`,
+    next: 'Find out what it waits for, or raise its timeout.',
+  }),
+  cancelled: () => ({
+    what: 'cancelled',
+    next: 'Nothing was left behind; run the same command again when you like.',
+  }),
 };
 
 /** Words for a failure: the only place where failures become text. */

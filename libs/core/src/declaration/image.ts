@@ -3,14 +3,25 @@ import { Name, Path, Time, Uses } from './shared.ts';
 
 const Mmdebstrap = z
   .strictObject({
-    suite: z.string().regex(/^[a-z][a-z0-9-]*$/, 'a Debian or Ubuntu suite such as bookworm').describe('Suite, such as bookworm'),
-    variant: z.enum(['minbase', 'apt', 'essential', 'buildd', 'important', 'standard']).default('minbase'),
+    suite: z
+      .string()
+      .regex(/^[a-z][a-z0-9-]*$/, 'a Debian or Ubuntu suite such as bookworm')
+      .describe('Suite, such as bookworm'),
+    variant: z
+      .enum(['minbase', 'apt', 'essential', 'buildd', 'important', 'standard'])
+      .default('minbase')
+      .describe('How much is installed beside the packages named here'),
     packages: z
       .array(z.string().regex(/^[a-z0-9][a-z0-9+.:-]*$/, 'a package name'))
       .default([])
       .describe('Packages beyond the variant; a base for Ansible needs python3'),
-    mirror: z.url().optional().describe('Package mirror; without it the apt sources of the machine that bakes'),
-    snapshot: Time.optional().describe('Time of the package archive: the same packages for ever (needs a mirror that keeps snapshots)'),
+    mirror: z
+      .url()
+      .optional()
+      .describe('Package mirror; without it the apt sources of the machine that bakes'),
+    snapshot: Time.optional().describe(
+      'Time of the package archive: the same packages for ever (needs a mirror that keeps snapshots)',
+    ),
   })
   .describe('A root file system from packages, by mmdebstrap');
 
@@ -21,7 +32,9 @@ const Base = z
       oci: z
         .string()
         .regex(/^[^\s@]+@sha256:[0-9a-f]{64}$/, 'an OCI image by digest: registry/name@sha256:…')
-        .describe('An OCI image by digest: registry/name@sha256:…, or the path of an OCI layout folder @sha256:…'),
+        .describe(
+          'An OCI image by digest: registry/name@sha256:…, or the path of an OCI layout folder @sha256:…',
+        ),
     }),
     z.strictObject({ mmdebstrap: Mmdebstrap }),
   ])
@@ -36,20 +49,26 @@ const RoleUse = z.union([
 
 const Packer = z.strictObject({
   template: Path.describe('HCL2 or JSON template, or a folder of *.pkr.hcl'),
-  only: z.array(z.string().min(1)).default([]).describe('Builds of the template to run; all of them if empty'),
+  only: z
+    .array(z.string().min(1))
+    .default([])
+    .describe('Builds of the template to run; all of them if empty'),
   variables: Variables.default({}).describe('Variables passed to the template'),
-  var_files: z.array(Path).default([]),
+  var_files: z.array(Path).default([]).describe('Files of variables for the template'),
 });
 
 const Config = z
   .strictObject({
-    cmd: z.array(z.string()).optional(),
-    entrypoint: z.array(z.string()).optional(),
-    env: z.record(z.string(), z.string()).optional(),
-    user: z.string().optional(),
-    workdir: z.string().optional(),
-    ports: z.array(z.string().regex(/^\d{1,5}\/(tcp|udp)$/, 'a port such as 80/tcp')).optional(),
-    labels: z.record(z.string(), z.string()).optional(),
+    cmd: z.array(z.string()).optional().describe('Program and arguments, or arguments of the entrypoint'),
+    entrypoint: z.array(z.string()).optional().describe('Program that always runs'),
+    env: z.record(z.string(), z.string()).optional().describe('Environment variables'),
+    user: z.string().optional().describe('User who runs it'),
+    workdir: z.string().optional().describe('Folder in which it runs'),
+    ports: z
+      .array(z.string().regex(/^\d{1,5}\/(tcp|udp)$/, 'a port such as 80/tcp'))
+      .optional()
+      .describe('Ports on which it listens'),
+    labels: z.record(z.string(), z.string()).optional().describe('Labels of the image'),
   })
   .describe('How containers of the image run (OCI image configuration)');
 
@@ -69,19 +88,25 @@ const Test = z.union([
 /** image.yaml as people write it. */
 export const WrittenImage = z
   .strictObject({
-    $schema: z.string().optional(),
+    $schema: z.string().optional().describe('Read by editors only'),
     name: Name.optional().describe("The project's name; the folder's name by default"),
     role: Name.optional().describe('What the image is for; its name by default'),
-    description: z.string().optional(),
+    description: z.string().optional().describe('What it is, for people'),
     base: Base.optional(),
     builder: z.string().min(1).optional().describe('layered, packer, or the path of an own builder'),
     playbook: Path.optional().describe('Playbook that makes the image; each role becomes a layer'),
-    roles: z.array(RoleUse).optional().describe('Roles in order, instead of a playbook; each becomes a layer'),
+    roles: z
+      .array(RoleUse)
+      .optional()
+      .describe('Roles in order, instead of a playbook; each becomes a layer'),
     variables: Variables.optional().describe('Extra variables for Ansible'),
-    backend: z.enum(['overlay', 'docker']).optional().describe('Where layers are made; chosen by the machine by default'),
-    packer: Packer.optional(),
+    backend: z
+      .enum(['overlay', 'docker'])
+      .optional()
+      .describe('Where layers are made; chosen by the machine by default'),
+    packer: Packer.optional().describe('The Packer template that makes the image'),
     config: Config.optional(),
-    tests: z.array(Test).optional(),
+    tests: z.array(Test).optional().describe('What proves that the image is right'),
     uses: Uses,
   })
   .describe('A machine image');
@@ -102,59 +127,22 @@ export type Variables = z.infer<typeof Variables>;
 /** What Packer is given. */
 export type PackerSource = z.infer<typeof Packer>;
 
-/** An image as the code uses it: every default filled in. */
-export interface Image {
-  readonly name: string;
-  readonly role: string;
-  /** The folder of the declaration, relative to the workspace root. */
-  readonly root: string;
-  /** The declaration itself, relative to the workspace root. */
-  readonly file: string;
-  readonly base: BaseSource | null;
-  readonly builder: string;
-  readonly playbook: string | null;
-  readonly roles: readonly { readonly role: string; readonly vars: Variables }[];
-  readonly variables: Variables;
-  readonly backend: 'overlay' | 'docker' | null;
-  readonly packer: PackerSource | null;
-  readonly config: RunConfig;
-  readonly tests: readonly ImageTest[];
-}
-
-const folderName = (root: string): string => root.slice(root.lastIndexOf('/') + 1);
-
-/** Fills the defaults in; `root` and `file` say where the declaration stands. */
-export function usedImage(written: WrittenImage, root: string, file: string): Image {
-  const name = written.name ?? folderName(root);
-  const layered = written.playbook !== undefined || written.roles !== undefined || written.packer === undefined;
-  return {
-    name,
-    role: written.role ?? name,
-    root,
-    file,
-    base: written.base ?? null,
-    builder: written.builder ?? (layered ? 'layered' : 'packer'),
-    playbook: written.playbook ?? null,
-    roles: (written.roles ?? []).map((use) => (typeof use === 'string' ? { role: use, vars: {} } : { role: use.role, vars: use.vars ?? {} })),
-    variables: written.variables ?? {},
-    backend: written.backend ?? null,
-    packer: written.packer ?? null,
-    config: written.config ?? {},
-    tests: written.tests ?? [],
-  };
-}
-
 /** Rules over several keys, each as the key it points at and what was expected there. */
-export function imageRules(written: WrittenImage): readonly { readonly key: string; readonly expected: string }[] {
+export function imageRules(
+  written: WrittenImage,
+): readonly { readonly key: string; readonly expected: string }[] {
   const rules: { key: string; expected: string }[] = [];
   if (written.playbook !== undefined && written.roles !== undefined)
     rules.push({ key: 'roles', expected: 'either `playbook` or `roles`, not both' });
   if (written.builder === 'packer' && written.packer === undefined)
     rules.push({ key: 'builder', expected: 'a `packer:` section with a template for the builder packer' });
-  if ((written.builder ?? 'layered') === 'layered' && written.base === undefined && written.packer === undefined)
+  if (
+    (written.builder ?? 'layered') === 'layered' &&
+    written.base === undefined &&
+    written.packer === undefined
+  )
     rules.push({ key: '', expected: 'a `base:` (image, oci or mmdebstrap)' });
   if (written.builder === 'layered' && written.base === undefined)
     rules.push({ key: 'builder', expected: 'a `base:` for the builder layered' });
   return rules;
 }
-

@@ -1,1 +1,14 @@
-export {};
+export * from './blobs.ts';
+export * from './containers.ts';
+export * from './docker.ts';
+export * from './workspace.ts';
+export * from './tools.ts';
+export * from './contract/builder.ts';
+export * from './contract/linter.ts';
+export * from './mini-image.ts';
+export * from './source.ts';
+export * from './contract/verifier.ts';
+export * from './mini-bake.ts';
+export * from './stub.ts';
+export * from './memory.ts';
+export { sha256 } from './memory-sources.ts';

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createWriteStream, existsSync, type WriteStream } from 'node:fs';
 import { createInterface } from 'node:readline';
-import type { Readable } from 'node:stream';
+import { PassThrough, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { fail, ok, type Call, type Failure, type Result } from '@goldenthread/core';
 
@@ -17,6 +17,8 @@ export interface Command {
   readonly timeout?: number;
   /** Each line of standard output and standard error as it comes. */
   readonly onLine?: (line: string) => void;
+  /** Standard output in full, before the program's end is answered: for listings that may be long. */
+  readonly whole?: (text: string) => void;
   /** A file to which both outputs are written whole. */
   readonly log?: string;
   /** Completes "it is needed for …" where the program is missing. */
@@ -48,8 +50,12 @@ const GRACE_MS = 8_000;
 const TETHER = existsSync('/usr/bin/setpriv') ? ['/usr/bin/setpriv', '--pdeathsig', 'TERM', '--'] : [];
 
 /** Our environment without what would change results (colours, locales, other people's Ansible settings), plus `more`. */
-export function environment(more: Readonly<Record<string, string | undefined>> = {}): Record<string, string | undefined> {
-  const ours = Object.entries(process.env).filter(([key]) => !/^(ANSIBLE_|PACKER_|PY|FORCE_COLOR$|NODE_OPTIONS$)/.test(key));
+export function environment(
+  more: Readonly<Record<string, string | undefined>> = {},
+): Record<string, string | undefined> {
+  const ours = Object.entries(process.env).filter(
+    ([key]) => !/^(ANSIBLE_|PACKER_|PY|FORCE_COLOR$|NODE_OPTIONS$)/.test(key),
+  );
   const path = [process.env['PATH'], '/usr/local/sbin', '/usr/sbin', '/sbin'].filter(Boolean).join(':');
   return { ...Object.fromEntries(ours), PATH: path, LC_ALL: 'C.UTF-8', NO_COLOR: '1', ...more };
 }
@@ -62,7 +68,8 @@ const missing = (command: Command): Failure => ({
 });
 
 /** Whether a program's words say that the disk is full. */
-export const saysDiskFull = (text: string): boolean => /No space left on device|ENOSPC|Disk quota exceeded/i.test(text);
+export const saysDiskFull = (text: string): boolean =>
+  /No space left on device|ENOSPC|Disk quota exceeded/i.test(text);
 
 function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   if (child.pid === undefined) return;
@@ -74,7 +81,11 @@ function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
 }
 
 /** Keeps the end of a stream as text, and hands its lines on. */
-function collect(stream: Readable, log: WriteStream | null, onLine: ((line: string) => void) | undefined): () => string {
+function collect(
+  stream: Readable,
+  log: WriteStream | null,
+  onLine: ((line: string) => void) | undefined,
+): () => string {
   let kept = '';
   stream.on('data', (chunk: Buffer) => {
     kept = (kept + chunk.toString('utf8')).slice(-KEEP);
@@ -110,6 +121,10 @@ export function start(command: Command, call: Call, raw = false): Running {
   log?.on('error', () => undefined);
   const { stdout, stderr } = child as ChildProcess & { stdout: Readable; stderr: Readable };
   const out = raw ? () => '' : collect(stdout, log, command.onLine);
+  // Node throws away what nobody reads yet when a program ends; the caller may come later than that.
+  const kept = raw ? stdout.pipe(new PassThrough()) : stdout;
+  const chunks: Buffer[] = [];
+  if (command.whole) stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
   const err = collect(stderr, log, command.onLine);
   if (command.input !== undefined && child.stdin) pipeline(command.input, child.stdin).catch(() => undefined);
 
@@ -139,11 +154,18 @@ export function start(command: Command, call: Call, raw = false): Running {
       else resolve(result);
     };
     child.on('error', (error: NodeJS.ErrnoException) =>
-      finish(fail(error.code === 'ENOENT' || path === null ? missing(command) : { code: 'tool-failed', tool: name, detail: error.message })),
+      finish(
+        fail(
+          error.code === 'ENOENT' || path === null
+            ? missing(command)
+            : { code: 'tool-failed', tool: name, detail: error.message },
+        ),
+      ),
     );
     child.on('close', (code, signal) => {
       if (ending) return finish(fail(ending));
       if (path === null) return finish(fail(missing(command)));
+      command.whole?.(Buffer.concat(chunks).toString('utf8'));
       finish(ok({ code: code ?? (signal === 'SIGKILL' ? 137 : 143), stdout: out(), stderr: err() }));
     });
   });
@@ -151,7 +173,7 @@ export function start(command: Command, call: Call, raw = false): Running {
     stop(null);
     await done;
   };
-  return { pid: child.pid ?? null, stdout, done, stop: halt };
+  return { pid: child.pid ?? null, stdout: kept, done, stop: halt };
 }
 
 /** Runs a program to its end. Any exit code is an answer. */
@@ -168,6 +190,12 @@ export async function must(command: Command, call: Call): Promise<Result<Finishe
 export function toolFailure(command: Command, finished: Finished): Failure {
   const said = `${finished.stderr}\n${finished.stdout}`.trim();
   if (saysDiskFull(said)) return { code: 'disk-full', folder: command.cwd ?? process.cwd() };
-  const detail = said.split('\n').slice(-15).join('\n') || `it exited with code ${finished.code} and said nothing`;
-  return { code: 'tool-failed', tool: command.argv[0] ?? '', detail, ...(command.log === undefined ? {} : { log: command.log }) };
+  const detail =
+    said.split('\n').slice(-15).join('\n') || `it exited with code ${finished.code} and said nothing`;
+  return {
+    code: 'tool-failed',
+    tool: command.argv[0] ?? '',
+    detail,
+    ...(command.log === undefined ? {} : { log: command.log }),
+  };
 }

@@ -1,0 +1,68 @@
+import type { ImageBuilder, ImageVerifier, Linter, MachineHost, Tool } from '@goldenthread/core';
+import type { Parts } from './parts.ts';
+
+/** Loads an adapter when it is first needed. */
+export type Load<T> = () => Promise<(parts: Parts) => T>;
+
+/** Builders of images by name. */
+export const BUILDERS: Readonly<Record<string, Load<ImageBuilder>>> = {
+  layered: async () => {
+    const [layered, overlay, docker] = await Promise.all([
+      import('./builder/layered.ts'),
+      import('./builder/overlay.ts'),
+      import('./builder/docker.ts'),
+    ]);
+    // The first that works on this machine is taken: no daemon is better than one.
+    return (parts) =>
+      layered.createLayered(parts, [overlay.createOverlay(parts), docker.createDockerBackend(parts)]);
+  },
+  packer: async () => (await import('./builder/packer.ts')).createPacker,
+};
+
+/** Verifiers of images by name. */
+export const VERIFIERS: Readonly<Record<string, Load<ImageVerifier>>> = {
+  script: async () => (await import('./verifier/script.ts')).createScript,
+  testinfra: async () => (await import('./verifier/testinfra.ts')).createTestinfra,
+};
+
+/** Linters by name. */
+export const LINTERS: Readonly<Record<string, Load<Linter>>> = {
+  ansible: async () => (await import('./linter/ansible.ts')).createAnsibleLinter,
+  'ansible-lint': async () => (await import('./linter/ansible-lint.ts')).createAnsibleLint,
+  packer: async () => (await import('./linter/packer.ts')).createPackerLinter,
+  yamllint: async () => (await import('./linter/yamllint.ts')).createYamllint,
+};
+
+/** Where machines are started, the preferred first. */
+export const MACHINES: Readonly<Record<string, Load<MachineHost>>> = {
+  namespace: async () => (await import('./machine/namespace.ts')).createNamespaceMachines,
+  docker: async () => (await import('./machine/docker.ts')).createDockerMachines,
+};
+
+/** Every tool that some adapter may need. */
+export async function catalogue(): Promise<readonly Tool[]> {
+  const [namespace, ansible, packer, docker, rootfs, testinfra, git, ...linters] = await Promise.all([
+    import('./namespace/tools.ts'),
+    import('./builder/ansible.ts'),
+    import('./builder/packer.ts'),
+    import('./docker/engine.ts'),
+    import('./rootfs/mmdebstrap.ts'),
+    import('./verifier/testinfra.ts'),
+    import('./workspace/git.ts'),
+    import('./linter/ansible.ts').then(({ ANSIBLE_SYNTAX }) => ANSIBLE_SYNTAX),
+    import('./linter/ansible-lint.ts').then(({ ANSIBLE_LINT }) => ANSIBLE_LINT),
+    import('./linter/packer.ts').then(({ PACKER_SYNTAX }) => PACKER_SYNTAX),
+    import('./linter/yamllint.ts').then(({ YAMLLINT }) => YAMLLINT),
+  ]);
+  return [
+    ...namespace.NAMESPACE_TOOLS,
+    namespace.TAR,
+    ansible.ANSIBLE,
+    packer.PACKER,
+    docker.DOCKER,
+    rootfs.MMDEBSTRAP,
+    testinfra.TESTINFRA,
+    git.GIT,
+    ...linters,
+  ];
+}

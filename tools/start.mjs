@@ -1,0 +1,212 @@
+// `npm start`: the main job, shown in a scratch copy of this repository.
+import './setup/node.mjs';
+import fs from 'node:fs';
+import path from 'node:path';
+
+import { isScript, main, run } from './children.mjs';
+import { outcomes, summary } from './demo/report.mjs';
+import { environment, makeScratch } from './demo/scratch.mjs';
+import { startDocker } from './dockerd.mjs';
+import { good, heading, note, paint, say, seconds, stopwatch } from './say.mjs';
+import { engines, home, ROOT, setUp } from './setup.mjs';
+
+const ENGINES = ['embedded', 'packer'];
+const IMAGES = ['base', 'edge'];
+// The change of the demonstration: one line of the role nginx, which the image edge uses.
+const CHANGE = {
+  file: 'libs/roles/nginx/defaults/main.yml',
+  from: 'nginx_max_body: 1m',
+  to: 'nginx_max_body: 2m',
+};
+const CLI = path.join(ROOT, 'apps/cli/bin/goldenthread.js');
+const HELP = `npm start [-- OPTIONS]
+
+Shows the main job in a scratch copy of this repository: bakes and tests two images, changes one line of a role, shows
+what that affects and why, bakes and tests only that, and runs once more with nothing changed.
+
+  --engine packer  bake edge by Packer and Docker (a daemon is started where none runs) instead of the embedded builder
+  --yes            install missing engines without asking
+  --keep           keep the scratch copy, and say where it is
+  --help           this text`;
+
+/** Reads the arguments; throws, in words, what is wrong with them. */
+export function readOptions(args) {
+  const options = { engine: 'embedded', yes: false, keep: false, help: false };
+  const rest = args.flatMap((arg) => (arg.startsWith('--engine=') ? arg.split('=', 2) : [arg]));
+  for (let at = 0; at < rest.length; at += 1) {
+    const name = rest[at].replace(/^--/, '');
+    if (name === 'engine') options.engine = rest[(at += 1)];
+    else if (rest[at].startsWith('--') && typeof options[name] === 'boolean') options[name] = true;
+    else throw new Error(`"${rest[at]}" is no option of npm start; \`npm start -- --help\` shows all`);
+  }
+  if (!ENGINES.includes(options.engine))
+    throw new Error(`--engine takes one of ${ENGINES.join(', ')}, not "${options.engine ?? ''}"`);
+  return options;
+}
+
+const INTRODUCTION = (packer) => [
+  paint.bold('Goldenthread: machine images, infrastructure and services as projects of one graph.'),
+  '',
+  'This sets the machine up (dependencies, build, engines), and then, in a scratch copy of the repository,',
+  `  1. bakes the images ${IMAGES.join(' and ')}, and tests them${packer ? ' (edge by Packer)' : ''}`,
+  '  2. changes one line of the role nginx',
+  '  3. shows what that affects, and why',
+  '  4. bakes and tests only that',
+  '  5. runs again with nothing changed',
+  `Artifacts are kept in ${home()}; your clone stays as it is.`,
+];
+
+/** The programs of an act, in the scratch copy; each must exit with 0. */
+function toolsIn(folder, env) {
+  const must = async (argv, options = {}) => {
+    const shown = argv.map((word) => (path.isAbsolute(word) ? path.basename(word, '.js') : word)).join(' ');
+    if (!options.quiet) say(paint.dim(`$ ${shown.replace(/^node /, '')}`));
+    const ended = await run(argv, { cwd: folder, env, ...options });
+    if (ended.code === 0) return ended.stdout;
+    if (options.quiet) say(ended.output);
+    throw new Error(`\`${shown}\` ended with code ${ended.code}; what it said stands above`);
+  };
+  const nx = (...args) => must([path.join(folder, 'node_modules/.bin/nx'), ...args]);
+  return {
+    // Whatever an image says comes as it is said, and every line names its image already.
+    verify: (...args) => nx(...args, '-t', 'verify', '--output-style=stream-without-prefixes'),
+    affected: async () => {
+      const argv = [path.join(folder, 'node_modules/.bin/nx'), 'show', 'projects', '--affected'];
+      say(paint.dim('$ nx show projects --affected --base=HEAD~1'));
+      return JSON.parse(await must([...argv, '--base=HEAD~1', '--json'], { quiet: true }));
+    },
+    goldenthread: (...args) => must([process.execPath, CLI, ...args]),
+  };
+}
+
+/** Runs an act that verifies images; answers what became of each. */
+async function act(folder, name, work) {
+  const since = Date.now();
+  const clock = stopwatch();
+  await work();
+  const took = clock();
+  good(`${name}: ${seconds(took)}`);
+  return { name, took, images: outcomes(folder, since) };
+}
+
+async function change({ folder, git, commit }) {
+  const file = path.join(folder, CHANGE.file);
+  const text = fs.readFileSync(file, 'utf8');
+  if (!text.includes(CHANGE.from)) throw new Error(`${CHANGE.file} has no line "${CHANGE.from}" to change`);
+  fs.writeFileSync(file, text.replace(CHANGE.from, CHANGE.to));
+  await commit('feat(nginx): take bodies of up to 2 MiB');
+  const difference = await git('show', '--format=%s', '--unified=0', '--no-color', 'HEAD');
+  const telling = difference.split('\n').filter((line) => line !== '' && !/^(diff|index|@@)/.test(line));
+  say(...telling);
+}
+
+/** What the demonstration promises; a broken promise is an error, in words. */
+export function broken(affected, changed, again) {
+  const missed = affected.includes('edge') ? [] : ['edge uses the role nginx, and was not found affected'];
+  const extra = affected.filter((name) => ['base', 'node'].includes(name));
+  const surplus = extra.map((name) => `${name} does not use the role nginx, and was found affected`);
+  const bakedBase = changed.images.some(({ image, baked }) => image === 'base' && baked);
+  const twice = again.images.filter(({ baked, tested }) => baked || tested).map(({ image }) => image);
+  return [
+    ...missed,
+    ...surplus,
+    ...(bakedBase ? ['base was baked again, though nothing in it had changed'] : []),
+    ...twice.map((image) => `${image} was baked or tested again, though nothing had changed`),
+  ];
+}
+
+async function perform(scratch, env) {
+  const { folder } = scratch;
+  const { verify, affected, goldenthread } = toolsIn(folder, env);
+  heading(`1. Bake and test ${IMAGES.join(' and ')}`);
+  const first = await act(folder, 'first run', () => verify('run-many', '-p', ...IMAGES));
+  heading('2. Change one line of a role');
+  await change(scratch);
+  heading('3. What does that affect, and why?');
+  const names = await affected();
+  say(...names.map((name) => `  ${name}`), '');
+  await goldenthread('why', 'edge', '--base', 'HEAD~1', '--head', 'HEAD');
+  heading('4. Bake and test only that');
+  const changed = await act(folder, 'after the change', () => verify('affected', '--base=HEAD~1'));
+  if (changed.images.every(({ baked }) => !baked))
+    note(
+      'an earlier run has baked exactly this; to begin from nothing: GOLDENTHREAD_HOME=$(mktemp -d) npm start',
+    );
+  heading('5. Again, with nothing changed');
+  const again = await act(folder, 'nothing changed', () => verify('affected', '--base=HEAD~1'));
+  return { acts: [first, changed, again], problems: broken(names, changed, again) };
+}
+
+function closing({ acts, problems }, clock) {
+  heading('What was done');
+  say(...summary(acts), '');
+  if (problems.length > 0) throw new Error(`not as promised:\n  ${problems.join('\n  ')}`);
+  good(`all as promised, in ${seconds(clock())}`);
+  say('', 'What to try next:');
+  say('  npx nx graph                                    every project, and what needs what');
+  say('  npx goldenthread graph edge --explain           where each edge is said, with file and line');
+  say('  npx nx run node:verify                          bake and test one more image, in your clone');
+  say('  npx goldenthread verify edge --keep             keep the tested machine, to look around in it');
+  say('  npx goldenthread doctor                         which engines are here, and what for');
+  say('  npm start -- --engine packer                    the same through Packer and Docker');
+  say('  npm test                                        every test, real engines included');
+}
+
+/** Why the embedded builder has to go through Docker here, or null: doctor has tried whether namespaces and overlayfs work. */
+export function whyDocker(machines) {
+  const embedded = machines.filter(({ name }) => name.startsWith('namespace'));
+  if (embedded.length === 0 || embedded.some(({ works }) => works.ok)) return null;
+  const [failure] = embedded[0].works.failures;
+  return failure.what ?? failure.code;
+}
+
+async function needsDocker() {
+  const { code, stdout } = await run([process.execPath, CLI, 'doctor', '--json'], { cwd: ROOT, quiet: true });
+  const why = code === 0 ? whyDocker(JSON.parse(stdout).engines) : null;
+  if (why !== null) note(`the embedded builder goes through Docker here: ${why}`);
+  return why !== null;
+}
+
+async function demonstrate(options) {
+  const clock = stopwatch();
+  const packer = options.engine === 'packer';
+  say(...INTRODUCTION(packer));
+  const purposes = [
+    'layered',
+    ...(process.getuid?.() === 0 ? [] : ['rootless']),
+    ...(packer ? ['packer'] : []),
+  ];
+  await setUp(purposes, { yes: options.yes });
+  const instead = !packer && (await needsDocker());
+  if (instead) await engines(['docker'], { yes: options.yes });
+  const docker = packer || instead ? await startDocker() : null;
+  if (docker?.own) say(paint.dim('a Docker daemon was started; it ends with this run'));
+  try {
+    const scratch = await makeScratch();
+    const env = environment({
+      // No daemon of Nx stays behind, and no task gets a terminal of its own that our Ctrl-C would not reach.
+      NX_DAEMON: 'false',
+      NX_NATIVE_COMMAND_RUNNER: 'false',
+      // Nx tells its tasks to use colour even where nobody could see it.
+      ...(process.stdout.isTTY ? {} : { NO_COLOR: '1', FORCE_COLOR: '0' }),
+      ...(packer ? { GOLDENTHREAD_BUILDER: 'packer' } : {}),
+    });
+    try {
+      closing(await perform(scratch, env), clock);
+    } finally {
+      if (options.keep) say(`the scratch copy is kept: ${scratch.folder}`);
+      else scratch.remove();
+    }
+  } finally {
+    await docker?.stop();
+  }
+  return 0;
+}
+
+if (isScript(import.meta.url))
+  await main(() => {
+    const options = readOptions(process.argv.slice(2));
+    if (!options.help) return demonstrate(options);
+    say(HELP);
+    return 0;
+  });

@@ -209,6 +209,33 @@ describe.skipIf(missing.length > 0)(
       expect(leftovers()).toEqual([]);
     });
 
+    it.skipIf(process.getuid?.() !== 0)(
+      'says that the disk is full, exits with 1, and keeps nothing half-made',
+      async () => {
+        const small = join(workspace.root, '.goldenthread/small');
+        const script = `mkdir -p "$1" && mount -t tmpfs -o size=40m tmpfs "$1" || exit 99
+      GOLDENTHREAD_HOME="$1" "$2" "$3" bake base; code=$?
+      find "$1/work" "$1/records" "$1/layers" "$1/oci/blobs" -type f 2>/dev/null
+      exit "$code"`;
+        const cli = join(workspace.root, 'node_modules/.bin/goldenthread');
+        const ended = await workspace.run([
+          'unshare',
+          '--mount',
+          'sh',
+          '-c',
+          script,
+          'sh',
+          small,
+          process.execPath,
+          cli,
+        ]);
+        expect(ended.code, said(ended)).toBe(1);
+        expect(ended.stderr).toContain('no space is left on the disk of');
+        expect(ended.stderr).toContain('GOLDENTHREAD_HOME');
+        expect(ended.stdout).toBe('');
+      },
+    );
+
     it('names a missing tool, its purpose and how to get it', async () => {
       await workspace.write({ 'libs/roles/site/templates/site.conf.j2': `golden tool ${Date.now()}\n` });
       const bin = await createWorkspace({});

@@ -3,6 +3,7 @@ import {
   fail,
   join,
   ok,
+  toolMissing,
   within,
   type BakeOrder,
   type Call,
@@ -28,6 +29,8 @@ export interface MemoryWorld extends MemoryRecords {
   readonly tools: Map<string, string | null>;
   /** Orders that reached a builder. */
   readonly built: BakeOrder[];
+  /** Digests of all content that was built. */
+  readonly contents: Set<string>;
   /** Paths of tests that ran. */
   readonly tested: string[];
   readonly events: Event[];
@@ -51,13 +54,15 @@ const plainContent: MemoryWorld['content'] = async ({ base, steps }) =>
   ]);
 
 function builder(name: string, world: MemoryWorld): ImageBuilder {
+  const tool = memoryTool(name === 'packer' ? 'packer' : 'ansible-playbook');
   return {
     name,
     variant: async () => ok('memory'),
-    tools: () => [memoryTool(name === 'packer' ? 'packer' : 'ansible-playbook')],
+    tools: () => [tool],
     async build(order, call) {
       world.built.push(order);
       if (call.signal.aborted) return fail({ code: 'cancelled' });
+      if (world.tools.get(tool.name) === null) return fail(toolMissing(tool));
       const content = await world.content(order, call);
       if (call.signal.aborted) return fail({ code: 'cancelled' });
       if (!content.ok) return content;
@@ -67,8 +72,10 @@ function builder(name: string, world: MemoryWorld): ImageBuilder {
         size: 1,
         step,
       }));
+      const digest = sha256(canonical(content.value));
+      for (const one of [digest, ...layers.map((layer) => layer.digest)]) world.contents.add(one);
       return ok({
-        digest: sha256(canonical(content.value)),
+        digest,
         size: 1,
         base,
         backend: 'memory',
@@ -175,6 +182,7 @@ export function memoryWorld(given: Readonly<Record<string, string>>, slots = 2):
     files,
     tools: new Map(),
     built: [],
+    contents: new Set(),
     tested: [],
     events: [],
     running: new Set(),

@@ -74,7 +74,68 @@ export type Failure =
     }
   | { readonly code: 'unreachable'; readonly what: string; readonly detail: string }
   | { readonly code: 'timeout'; readonly what: string; readonly seconds: number }
-  | { readonly code: 'cancelled' };
+  | { readonly code: 'cancelled' }
+  | {
+      readonly code: 'evidence-missing';
+      readonly image: string;
+      readonly artifact: string;
+      /** In words: none at all, of another artifact, with failed tests. */
+      readonly why: string;
+    }
+  | {
+      readonly code: 'version-taken';
+      /** `edge@1.4.1` */
+      readonly version: string;
+      /** Where: git, a registry, an account. */
+      readonly where: string;
+      readonly expected: string;
+      readonly found: string;
+    }
+  | { readonly code: 'version-unknown'; readonly version: string; readonly near: readonly string[] }
+  | {
+      readonly code: 'revoked';
+      /** What was asked for, `edge@1.4.1`. */
+      readonly version: string;
+      /** What is revoked: itself, or what it was made on. */
+      readonly by: string;
+      readonly reason: string;
+    }
+  | {
+      readonly code: 'not-shared';
+      readonly version: string;
+      readonly accounts: readonly { readonly name: string; readonly detail: string }[];
+    }
+  | { readonly code: 'account-unfit'; readonly account: string; readonly image: string; readonly why: string }
+  | {
+      readonly code: 'channel-empty';
+      readonly image: string;
+      readonly channel: string;
+      readonly detail: string;
+    }
+  | { readonly code: 'untrusted'; readonly what: string; readonly why: string }
+  | {
+      readonly code: 'ledger-corrupt';
+      readonly at: Position;
+      readonly found: string;
+      readonly expected: string;
+    }
+  | {
+      /** The remote has no ledger any more, though this clone has seen one. */
+      readonly code: 'ledger-lost';
+      readonly ledger: string;
+      readonly branch: string;
+      /** The revision that was last seen. */
+      readonly seen: string;
+    }
+  | { readonly code: 'ledger-contended'; readonly branch: string; readonly tries: number }
+  | {
+      /** A store answered, and refused: its status and its words. */
+      readonly code: 'store-refused';
+      readonly store: string;
+      readonly doing: string;
+      readonly status: number;
+      readonly detail: string;
+    };
 
 /** What a caller should do about a failure: try again soon, wait for somebody, or stop until a person changes something. */
 export type Disposition = 'retry' | 'wait' | 'stop';
@@ -102,6 +163,18 @@ const DISPOSITIONS: { readonly [Code in Failure['code']]: Disposition } = {
   unreachable: 'retry',
   timeout: 'retry',
   cancelled: 'stop',
+  'evidence-missing': 'stop',
+  'version-taken': 'stop',
+  'version-unknown': 'stop',
+  revoked: 'stop',
+  'not-shared': 'wait',
+  'account-unfit': 'stop',
+  'channel-empty': 'stop',
+  untrusted: 'stop',
+  'ledger-corrupt': 'stop',
+  'ledger-lost': 'stop',
+  'ledger-contended': 'retry',
+  'store-refused': 'stop',
 };
 
 /** The one table of what to do about each failure. */
@@ -117,6 +190,8 @@ const INVALID: ReadonlySet<Failure['code']> = new Set([
   'project-unknown',
   'workspace-missing',
   'usage',
+  'version-unknown',
+  'account-unfit',
 ]);
 
 /** 1 failed, 2 invalid declaration or call, 3 waiting; the gravest of the list wins (failed, invalid, waiting). */

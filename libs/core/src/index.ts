@@ -9,6 +9,11 @@ export type {
   Variables,
   WrittenImage,
 } from './declaration/image.ts';
+export * from './account.ts';
+export * from './attest/attachment.ts';
+export * from './attest/chain.ts';
+export * from './attest/packages.ts';
+export * from './attest/provenance.ts';
 export * from './canonical.ts';
 export * from './declaration/used.ts';
 export * from './event.ts';
@@ -40,3 +45,16 @@ export { tasksFacts } from './graph/tasks.ts';
 export * from './graph/terraform.ts';
 export { roleFolder } from './graph/ansible-search.ts';
 export type { JsonSource } from './graph/hcl-json.ts';
+export * from './settings.ts';
+export * from './ledger/ledger.ts';
+export type {
+  ChannelFile,
+  ChannelMove,
+  ReleaseRecord,
+  RevocationRecord,
+  ShareFile,
+} from './ledger/schema.ts';
+export * from './release/commit.ts';
+export * from './release/publish.ts';
+export * from './ledger/state.ts';
+export * from './release/lineage.ts';

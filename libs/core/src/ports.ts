@@ -1,12 +1,17 @@
+import type { Access, Account, AccountKind, Moved } from './account.ts';
 import type { Artifact, Evidence, Suite } from './artifact.ts';
+import type { Attachment } from './attest/attachment.ts';
 import type { Step } from './bake/step.ts';
 import type { Json } from './canonical.ts';
 import type { BaseSource, ImageTest, Variables } from './declaration/image.ts';
 import type { Image } from './declaration/used.ts';
 import type { Event } from './event.ts';
 import type { FactRequest, Facts } from './graph/facts.ts';
+import type { LedgerEdit, LedgerEntry, LedgerFilter, LedgerSnapshot, Run } from './ledger/ledger.ts';
 import type { Finding } from './lint.ts';
+import type { Commit, Tag } from './release/commit.ts';
 import type { Result } from './result.ts';
+import type { Settings } from './settings.ts';
 
 /** Always the last argument of a port: how to stop it, and where it says what happens. */
 export interface Call {
@@ -165,14 +170,137 @@ export interface ImageVerifier {
   verify(machine: Machine, check: Check, image: string, call: Call): Promise<Result<Suite>>;
 }
 
-/** Keeps artifacts, their records and their evidence. */
-export interface ImageStore {
+/** What this machine knows of what it baked and tested. */
+export interface Records {
   /** The artifact baked for this fingerprint, if its content is whole. */
   find(image: string, fingerprint: string): Promise<Result<Artifact | null>>;
   put(artifact: Artifact): Promise<Result<void>>;
   /** The newest evidence for this pair of artifact and tests. */
   evidence(artifact: string, tests: string): Promise<Result<Evidence | null>>;
   prove(evidence: Evidence): Promise<Result<void>>;
+  /** All evidence for an artifact, the newest last. */
+  evidenceOf(artifact: string): Promise<Result<readonly Evidence[]>>;
+}
+
+/** A version of an image and the artifact it names. */
+export interface Release {
+  readonly version: string;
+  readonly artifact: Artifact;
+}
+
+/**
+ * Keeps images beyond the machine that baked them, and gives accounts access: a folder, a registry, a cloud. Every method can
+ * be called again, and then does only what is missing.
+ */
+export interface ImageStore {
+  /** In words, for messages. */
+  readonly name: string;
+  /** The kinds of accounts that it can share with. */
+  readonly serves: readonly AccountKind[];
+  /** The digest of the artifact that was put for this fingerprint; null where there is none, or not all of it. */
+  find(image: string, fingerprint: string, call: Call): Promise<Result<string | null>>;
+  /** Takes an artifact. Fails with `evidence-missing` without evidence that this very artifact passed its tests. */
+  put(artifact: Artifact, evidence: readonly Evidence[], call: Call): Promise<Result<Moved>>;
+  /** Gives an artifact its version, for ever: `version-taken` where the version names another. */
+  label(release: Release, call: Call): Promise<Result<void>>;
+  /** The digest that a version names; null where it names none. */
+  labelled(image: string, version: string, call: Call): Promise<Result<string | null>>;
+  /** What each of these accounts has of a release, and who else has access where the store can list them. */
+  access(release: Release, accounts: readonly Account[], call: Call): Promise<Result<readonly Access[]>>;
+  share(release: Release, account: Account, call: Call): Promise<Result<Moved>>;
+  /** Takes the release away from an account; never what somebody else put there. */
+  unshare(release: Release, account: Account, call: Call): Promise<Result<void>>;
+  /** Marks a release where it lies, for those who look there and not in the ledger. */
+  revoke(release: Release, reason: string, call: Call): Promise<Result<void>>;
+  /** Removes an artifact and its versions. */
+  remove(artifact: Artifact, call: Call): Promise<Result<void>>;
+}
+
+/** A store of OCI content: it also keeps records and documents, and gives the content back. */
+export interface ArtifactStore extends ImageStore {
+  /** The record of the artifact that was put for this fingerprint, with its evidence. */
+  staged(
+    image: string,
+    fingerprint: string,
+    call: Call,
+  ): Promise<Result<{ readonly artifact: Artifact; readonly evidence: readonly Evidence[] } | null>>;
+  /** The same of the artifact that a version names, whether or not it is still staged. */
+  released(
+    image: string,
+    version: string,
+    call: Call,
+  ): Promise<Result<{ readonly artifact: Artifact; readonly evidence: readonly Evidence[] } | null>>;
+  /** Brings an artifact's content into the blobs of this machine, checked against its digests. */
+  fetch(artifact: Artifact, call: Call): Promise<Result<Moved>>;
+  /** Keeps a document beside an artifact. The same document twice is one. */
+  attach(artifact: Artifact, attachment: Attachment, call: Call): Promise<Result<void>>;
+  attachments(artifact: Artifact, call: Call): Promise<Result<readonly Attachment[]>>;
+}
+
+/** Desired state and records in a branch of git, of which no work tree is needed or touched. */
+export interface Ledger {
+  /** Branch and remote, for messages. */
+  readonly name: string;
+  /** Files at or below these paths, all of one revision, as the remote has it now (`cached`: as it was last seen). */
+  read(
+    paths: readonly string[],
+    call: Call,
+    options?: { readonly cached?: boolean },
+  ): Promise<Result<LedgerSnapshot>>;
+  /**
+   * Changes it: `edit` decides on a snapshot of `paths`, and again on a newer one where somebody was faster. An edit of null
+   * changes nothing. Fails with `ledger-contended` when too many were faster, and never half.
+   */
+  commit(
+    paths: readonly string[],
+    edit: (snapshot: LedgerSnapshot) => Result<LedgerEdit | null>,
+    call: Call,
+  ): Promise<Result<LedgerSnapshot>>;
+  /** The audit trail, newest first. */
+  log(filter: LedgerFilter, call: Call): Promise<Result<readonly LedgerEntry[]>>;
+}
+
+/** The workspace's commits and tags. */
+export interface History {
+  /** Commits after `since` up to HEAD, newest first; all of them where `since` is null. Fetches what a shallow clone lacks. */
+  commits(since: string | null, call: Call): Promise<Result<readonly Commit[]>>;
+  /** Whether HEAD is older than this commit: the commit is known, and comes after HEAD. Fetches what a shallow clone lacks. */
+  isBehind(commit: string, call: Call): Promise<Result<boolean>>;
+  /**
+   * Commits of the remote's default branch that HEAD does not have, newest first; null where HEAD is not on that branch. Without
+   * a remote there are none.
+   */
+  ahead(call: Call): Promise<Result<readonly Commit[] | null>>;
+  /** An annotated tag, as the remote has it (without a remote: as it is here). */
+  tag(name: string, call: Call): Promise<Result<Tag | null>>;
+  /** Sets a tag and pushes it; `version-taken` where it names another commit. */
+  setTag(tag: Tag, call: Call): Promise<Result<void>>;
+}
+
+/** Signs statements about artifacts, and says who signed one. */
+export interface Attester {
+  /** A Sigstore bundle with this in-toto statement in a DSSE envelope, as JSON text. */
+  sign(statement: Json, call: Call): Promise<Result<string>>;
+  /** The statement in a bundle and the key that signed it; `untrusted` where that is none of the trusted. */
+  check(bundle: string, call: Call): Promise<Result<{ readonly statement: Json; readonly key: string }>>;
+}
+
+/** What may be removed from this machine's own folder. */
+export interface SweepOptions {
+  /** Digests of artifacts that stay. */
+  readonly keep: ReadonlySet<string>;
+  /** Records older than this many days, of artifacts that need not stay, go first. */
+  readonly days: number;
+  readonly dryRun: boolean;
+}
+
+/** What a sweep removed, or would remove. */
+export interface Swept {
+  readonly records: number;
+  readonly blobs: number;
+  /** Unpacked layers, logs and other caches. */
+  readonly others: number;
+  readonly bytes: number;
 }
 
 /** Content by digest, in an OCI layout. */
@@ -236,8 +364,23 @@ export interface Ports {
   readonly facts: FactSource;
   readonly tools: Tools;
   readonly locks: Locks;
-  readonly store: ImageStore;
+  readonly records: Records;
   readonly reports: Reports;
+  readonly history: History;
+  /** Fails where .goldenthread.yaml is not what it should be, and only where it is needed. */
+  settings(): Promise<Result<Settings>>;
+  /** Where artifacts are published. */
+  store(): Promise<Result<ArtifactStore>>;
+  /** The stores that hold an artifact: that of its OCI content, and the clouds that its builder made images in. */
+  homes(artifact: Artifact): Promise<Result<readonly ImageStore[]>>;
+  ledger(): Promise<Result<Ledger>>;
+  attester(): Promise<Result<Attester>>;
+  /** The packages of an artifact's root file system, as CycloneDX JSON; its content must be on this machine. */
+  sbom(artifact: Artifact, call: Call): Promise<Result<string>>;
+  /** Removes from this machine what nothing names any more. */
+  sweep(options: SweepOptions, call: Call): Promise<Result<Swept>>;
+  /** Who works, in which run. */
+  run(call: Call): Promise<Result<Run>>;
   readonly now: () => Date;
   /** `sha256:…` of a text. */
   readonly hash: (text: string) => string;

@@ -7,3 +7,5 @@ export * from './declaration/shared.ts';
 export * from './declaration/stack.ts';
 export * from './graph/declaration.ts';
 export * from './bake/packer-manifest.ts';
+export * from './declaration/settings.ts';
+export * from './ledger/schema.ts';

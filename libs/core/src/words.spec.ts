@@ -55,6 +55,34 @@ const SAMPLES: { readonly [Code in Failure['code']]: Sample<Code> } = {
   unreachable: { code: 'unreachable', what: 'Docker', detail: 'refused' },
   timeout: { code: 'timeout', what: 'pytest', seconds: 5 },
   cancelled: { code: 'cancelled' },
+  'evidence-missing': {
+    code: 'evidence-missing',
+    image: 'edge',
+    artifact: 'sha256:0',
+    why: 'its newest tests failed',
+  },
+  'version-taken': { code: 'version-taken', version: 'edge@1.4.1', where: 'git', expected: 'a', found: 'b' },
+  'version-unknown': { code: 'version-unknown', version: 'edge@1.4.1', near: ['edge@1.4.0'] },
+  revoked: { code: 'revoked', version: 'edge@1.4.1', by: 'base@1.0.0', reason: 'a hole' },
+  'not-shared': { code: 'not-shared', version: 'edge@1.4.1', accounts: [{ name: 'one', detail: 'nothing' }] },
+  'account-unfit': { code: 'account-unfit', account: 'one', image: 'edge', why: 'it takes AMIs' },
+  'channel-empty': { code: 'channel-empty', image: 'edge', channel: 'default', detail: 'points to nothing' },
+  untrusted: { code: 'untrusted', what: 'edge@1.4.1', why: 'nobody signed it' },
+  'ledger-corrupt': { code: 'ledger-corrupt', at, found: 'an edit', expected: 'what was sealed' },
+  'ledger-lost': {
+    code: 'ledger-lost',
+    ledger: 'deployments of origin',
+    branch: 'deployments',
+    seen: 'abcdef',
+  },
+  'ledger-contended': { code: 'ledger-contended', branch: 'deployments', tries: 9 },
+  'store-refused': {
+    code: 'store-refused',
+    store: 'r.example',
+    doing: 'a push',
+    status: 507,
+    detail: 'full',
+  },
 };
 
 /** Forms of a failure that leave something out. */
@@ -66,6 +94,8 @@ const BARE: readonly Failure[] = [
   { ...SAMPLES['tests-missing'], skipped: 3 },
   { ...SAMPLES['lint-failed'], findings: [finding, finding] },
   { ...SAMPLES['folder-shared'], folder: '' },
+  { ...SAMPLES['version-unknown'], near: [] },
+  { ...SAMPLES.revoked, by: 'edge@1.4.1' },
 ];
 
 const all = [...Object.values(SAMPLES), ...BARE];

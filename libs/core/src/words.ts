@@ -115,7 +115,64 @@ const WORDING: Wording = {
   }),
   cancelled: () => ({
     what: 'cancelled',
-    next: 'Nothing was left behind; run the same command again when you like.',
+    next: 'Nothing is left running; run the same command again when you like, it goes on from there.',
+  }),
+  'evidence-missing': (f) => ({
+    what: `${f.image} ${f.artifact.slice(0, 19)} must not leave this machine: ${f.why}`,
+    next: `\`nx run ${f.image}:verify\` tests it; only what passed its tests is published.`,
+  }),
+  'version-taken': (f) => ({
+    what: `${f.version} names something else in ${f.where}: expected ${f.expected}, found ${f.found}`,
+    next: 'A version names one artifact for ever. Find out who set it, remove it there, and run again.',
+  }),
+  'version-unknown': (f) => ({
+    what: `${f.version} has not been released`,
+    next: didYouMean(f.near) || '`goldenthread log` shows what was released.',
+  }),
+  revoked: (f) => ({
+    what:
+      f.by === f.version
+        ? `${f.version} is revoked: ${f.reason}`
+        : `${f.version} stands on ${f.by}, which is revoked: ${f.reason}`,
+    next:
+      f.by === f.version
+        ? 'Use another version. To release the image again, change what it is made of: the same content stays refused.'
+        : 'Use another version, or bake it again on a base that is not revoked.',
+  }),
+  'not-shared': (f) => ({
+    what: `${f.version} is not where it should be yet`,
+    detail: f.accounts.map(({ name, detail }) => `  ${name}: ${detail}`).join('\n'),
+    next: 'Run the same command again: it goes on with what is missing, and moves the channel when all have it.',
+  }),
+  'account-unfit': (f) => ({
+    what: `${f.image} cannot be shared with the account ${f.account}: ${f.why}`,
+    next: `Take ${f.account} out of \`share:\`, or bake the image in a way that the account can use.`,
+  }),
+  'channel-empty': (f) => ({
+    what: `the channel ${f.channel} of ${f.image} ${f.detail}`,
+    next: `\`goldenthread log ${f.image}\` shows what happened to it; \`goldenthread release ${f.image}\` releases it.`,
+  }),
+  untrusted: (f) => ({
+    what: `${f.what} is not trusted: ${f.why}`,
+    next: 'GOLDENTHREAD_SIGNING_KEY names the key that signs; `signing.trusted` in .goldenthread.yaml lists the public keys that count.',
+  }),
+  'ledger-corrupt': (f) => ({
+    what: `${place(f.at)}: found ${f.found}, expected ${f.expected}`,
+    detail: underline(f.at),
+    next: 'The ledger is written by goldenthread alone. Take the edit back by `git revert` on that branch.',
+  }),
+  'ledger-lost': (f) => ({
+    what: `${f.ledger} is gone, of which this clone has seen ${f.seen}`,
+    next: `Give it back: git push <remote> refs/goldenthread/${f.branch}:refs/heads/${f.branch}. To begin anew on purpose: git update-ref -d refs/goldenthread/${f.branch}.`,
+  }),
+  'ledger-contended': (f) => ({
+    what: `the branch ${f.branch} was moved by others ${f.tries} times in a row`,
+    next: 'Nothing is lost; run the same command again.',
+  }),
+  'store-refused': (f) => ({
+    what: `${f.store} refused ${f.doing} (HTTP ${f.status})`,
+    detail: f.detail,
+    next: 'See what it says; then run again: it goes on with what is missing.',
   }),
 };
 

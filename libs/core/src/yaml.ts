@@ -6,6 +6,7 @@ import {
   isSeq,
   LineCounter,
   parseDocument,
+  stringify,
   type Document,
   type Node,
 } from 'yaml';
@@ -161,3 +162,6 @@ export function at(value: YamlValue, path: readonly PropertyKey[]): YamlValue {
   }
   return here;
 }
+
+/** Plain data as YAML text, for files that people read and only we write. */
+export const yamlText = (value: Json): string => stringify(value, { lineWidth: 0, version: '1.2' });

@@ -12,7 +12,7 @@ export type Hash = (text: string) => string;
 const FORMAT = 1;
 
 // Said in the declaration, but of no weight for the image itself: what it uses counts by its files.
-const UNBAKED = new Set(['tests', 'description', 'file', 'root', 'uses']);
+const UNBAKED = new Set(['tests', 'description', 'file', 'root', 'share', 'uses']);
 
 // Words about a project, tests and settings of other tools make no image. Only at the top of a project (or of a role inside
 // of it): below `files` and `templates` the same names are content.

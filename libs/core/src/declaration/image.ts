@@ -107,6 +107,10 @@ export const WrittenImage = z
     packer: Packer.optional().describe('The Packer template that makes the image'),
     config: Config.optional(),
     tests: z.array(Test).optional().describe('What proves that the image is right'),
+    share: z
+      .array(Name)
+      .optional()
+      .describe('Accounts that get every released version, by their names in .goldenthread.yaml'),
     uses: Uses,
   })
   .describe('A machine image');

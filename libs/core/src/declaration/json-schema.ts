@@ -4,6 +4,7 @@ import type { Json } from '../canonical.ts';
 import { WrittenEnvironment } from './environment.ts';
 import { WrittenImage } from './image.ts';
 import { WrittenService } from './service.ts';
+import { WrittenSettings } from './settings.ts';
 import { WrittenStack } from './stack.ts';
 
 /** A JSON Schema, draft-7. */
@@ -17,6 +18,7 @@ const SOURCES: Readonly<
   stack: { schema: WrittenStack, title: 'stack.yaml', io: 'input' },
   service: { schema: WrittenService, title: 'service.yaml', io: 'input' },
   environment: { schema: WrittenEnvironment, title: 'environment.yaml', io: 'input' },
+  settings: { schema: WrittenSettings, title: '.goldenthread.yaml', io: 'input' },
   artifact: { schema: Artifact, title: 'artifact.json', io: 'output' },
   evidence: { schema: Evidence, title: 'evidence.json', io: 'output' },
 };

@@ -32,7 +32,7 @@ describe('an image that is refused', () => {
       'an unknown key',
       'base: { image: base }\nconfig: {}\ncolour: red\n',
       [
-        '3:1 colour: the unknown key "colour"; one of name, role, description, builder, playbook, roles, variables, backend, packer, tests, uses',
+        '3:1 colour: the unknown key "colour"; one of name, role, description, builder, playbook, roles, variables, backend, packer, tests, share, uses',
       ],
     ],
     [

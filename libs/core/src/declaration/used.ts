@@ -18,6 +18,8 @@ export interface Image {
   readonly packer: PackerSource | null;
   readonly config: RunConfig;
   readonly tests: readonly ImageTest[];
+  /** Names of accounts that get every released version. */
+  readonly share: readonly string[];
   /** What it uses although no source says so. */
   readonly uses: readonly Use[];
 }
@@ -45,6 +47,7 @@ export function usedImage(written: WrittenImage, root: string, file: string): Im
     packer: written.packer ?? null,
     config: written.config ?? {},
     tests: written.tests ?? [],
+    share: written.share ?? [],
     uses: written.uses ?? [],
   };
 }

@@ -5,7 +5,7 @@ import {
   type Artifact,
   type Call,
   type Evidence,
-  type ImageStore,
+  type Records,
   type Locks,
   type Result,
   type Tool,
@@ -90,12 +90,13 @@ export interface MemoryRecords {
   readonly evidence: Evidence[];
 }
 
-/** A store in memory. */
-export const memoryStore = ({ artifacts, evidence }: MemoryRecords): ImageStore => ({
+/** Records in memory. */
+export const memoryRecords = ({ artifacts, evidence }: MemoryRecords): Records => ({
   find: async (image, fingerprint) =>
     ok(artifacts.findLast((one) => one.image === image && one.fingerprint === fingerprint) ?? null),
   put: async (artifact) => ok(void artifacts.push(artifact)),
   evidence: async (artifact, tests) =>
     ok(evidence.findLast((one) => one.artifact === artifact && one.tests === tests) ?? null),
   prove: async (one) => ok(void evidence.push(one)),
+  evidenceOf: async (artifact) => ok(evidence.filter((one) => one.artifact === artifact)),
 });

@@ -1,5 +1,6 @@
 import {
   canonical,
+  DEFAULT_SETTINGS,
   fail,
   join,
   ok,
@@ -16,10 +17,19 @@ import {
   type MachineHost,
   type Ports,
   type Result,
+  type Settings,
 } from '@goldenthread/core';
 import { fakeVerifier } from './contract/verifier.ts';
 import { memoryFacts, memoryWorkspace, sha256, type MemoryFiles } from './memory-sources.ts';
-import { memoryLocks, memoryStore, memoryTool, memoryTools, type MemoryRecords } from './memory-tools.ts';
+import {
+  memoryAttester,
+  memoryHistory,
+  memoryLedger,
+  memoryReleases,
+  memoryStore,
+  type MemoryReleases,
+} from './memory-release.ts';
+import { memoryLocks, memoryRecords, memoryTool, memoryTools, type MemoryRecords } from './memory-tools.ts';
 
 /** A world for commands that is all in memory: what they may touch, what they did, and what steers them. */
 export interface MemoryWorld extends MemoryRecords {
@@ -34,6 +44,9 @@ export interface MemoryWorld extends MemoryRecords {
   /** Paths of tests that ran. */
   readonly tested: string[];
   readonly events: Event[];
+  /** What is kept beyond this machine. */
+  readonly releases: MemoryReleases;
+  settings: Settings;
   /** Names of machines that were started and not stopped. */
   readonly running: Set<string>;
   /** Records that were left for CI, by path. */
@@ -158,7 +171,17 @@ function portsOf(world: MemoryWorld, slots: number, committed: () => ReadonlyMap
     facts: memoryFacts(world.files),
     tools: memoryTools(world.tools),
     locks: memoryLocks(slots),
-    store: memoryStore(world),
+    records: memoryRecords(world),
+    history: memoryHistory(world.releases),
+    settings: async () => ok(world.settings),
+    store: async () => ok(memoryStore(world.releases)),
+    homes: async () => ok([memoryStore(world.releases)]),
+    ledger: async () => ok(memoryLedger(world.releases)),
+    attester: async () => ok(memoryAttester(world.releases)),
+    sbom: async ({ image }) =>
+      ok(canonical({ bomFormat: 'CycloneDX', metadata: { component: { name: image } } })),
+    sweep: async () => ok({ records: 0, blobs: 0, others: 0, bytes: 0 }),
+    run: async () => ok({ by: 'Memory <memory@localhost>', id: 'a run in memory' }),
     reports: {
       write: async (project, file, record) => ok(void world.reports.set(`${project}/${file}`, record)),
     },
@@ -185,6 +208,8 @@ export function memoryWorld(given: Readonly<Record<string, string>>, slots = 2):
     contents: new Set(),
     tested: [],
     events: [],
+    releases: memoryReleases(),
+    settings: DEFAULT_SETTINGS,
     running: new Set(),
     reports: new Map(),
     artifacts: [],

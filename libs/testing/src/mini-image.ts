@@ -19,6 +19,7 @@ const PROGRAMS = [
   'chmod',
   'cp',
   'dd',
+  'env',
   'ln',
   'ls',
   'mkdir',

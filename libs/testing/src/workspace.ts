@@ -58,16 +58,29 @@ async function collect(child: ReturnType<typeof spawn>): Promise<Ended> {
   return { code, ...out };
 }
 
-/** Makes a workspace of these files, committed on `main`. `copy` names files and folders of this clone to take along. */
+/** Where a workspace comes from, and what its programs see. */
+export interface WorkspaceOptions {
+  /** Files and folders of this clone to take along. */
+  readonly copy?: readonly string[];
+  /** Goldenthread's own folder; one beside the workspace by default. */
+  readonly home?: string;
+  /** A repository to clone instead of beginning one. */
+  readonly from?: string;
+  /** Variables for every program that runs in it. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Makes a workspace of these files, committed on `main`. */
 export async function createWorkspace(
   files: Readonly<Record<string, string>> = {},
-  options: { readonly copy?: readonly string[]; readonly home?: string } = {},
+  options: WorkspaceOptions = {},
 ): Promise<TestWorkspace> {
   // The real path, as Nx compares paths by their text.
   const folder = await realpath(await mkdtemp(join(tmpdir(), 'goldenthread-spec-')));
   const root = join(folder, 'workspace');
   const home = options.home ?? join(folder, 'home');
-  await mkdir(root, { recursive: true });
+  if (options.from === undefined) await mkdir(root, { recursive: true });
+  else execFileSync('git', ['clone', '-q', options.from, root], { stdio: 'ignore' });
   await symlink(join(clone, 'node_modules'), join(root, 'node_modules'));
   const environment = {
     ...process.env,
@@ -78,6 +91,11 @@ export async function createWorkspace(
     NX_NO_CLOUD: 'true',
     NO_COLOR: '1',
     FORCE_COLOR: '0',
+    GIT_AUTHOR_NAME: 'spec',
+    GIT_AUTHOR_EMAIL: 'spec@localhost',
+    GIT_COMMITTER_NAME: 'spec',
+    GIT_COMMITTER_EMAIL: 'spec@localhost',
+    ...options.env,
   };
   const git = (...args: readonly string[]): string =>
     execFileSync('git', ['-c', 'user.name=spec', '-c', 'user.email=spec@localhost', ...args], {
@@ -105,10 +123,13 @@ export async function createWorkspace(
     });
   const run: TestWorkspace['run'] = (argv, env) => collect(start(argv, env));
 
-  git('init', '-q', '-b', 'main');
+  if (options.from === undefined) git('init', '-q', '-b', 'main');
   for (const path of options.copy ?? []) await cp(join(clone, path), join(root, path), { recursive: true });
-  await write({ ...BASICS, ...files });
-  commit('start');
+  // A clone is as it was committed.
+  if (options.from === undefined) {
+    await write({ ...BASICS, ...files });
+    commit('start');
+  }
   return {
     root,
     home,

@@ -9,24 +9,12 @@ import {
   type Call,
   type HashedFile,
   type Result,
-  type Tool,
   type Workspace,
 } from '@goldenthread/core';
-import { must, run } from '../host.ts';
+import { gitIn, parts, type Git } from '../git/git.ts';
 
 const MAX_SOURCE = 4 * 1024 * 1024;
 const IN_MEMORY = 8 * 1024 * 1024;
-
-/** Git itself. */
-export const GIT: Tool = {
-  name: 'git',
-  purpose: 'reading the workspace',
-  version: ['--version'],
-  install: 'Install git.',
-  debian: 'git',
-};
-
-const install = { purpose: GIT.purpose, install: GIT.install };
 
 /** `sha256:…` over mode and content: an executable file and a plain one differ; a link counts by its target. */
 async function hashFile(root: string, path: string): Promise<HashedFile | null> {
@@ -43,27 +31,13 @@ async function hashFile(root: string, path: string): Promise<HashedFile | null> 
   return { path, digest: `sha256:${hash.digest('hex')}` };
 }
 
-const lines = (text: string): string[] => text.split('\0').filter((line) => line !== '');
-
-type Git = (args: readonly string[], call: Call) => Promise<Result<string>>;
-
-/** Runs git in a folder; answers all that it prints, as listings of large repositories are longer than what `run` keeps. */
-const gitIn =
-  (root: string): Git =>
-  async (args, call) => {
-    let out = '';
-    const argv = ['git', '-c', 'core.quotepath=off', ...args];
-    const finished = await must({ argv, cwd: root, whole: (text) => (out = text), ...install }, call);
-    return finished.ok ? ok(out) : finished;
-  };
-
 const LIST = ['ls-files', '-z', '-t', '--cached', '--deleted', '--others', '--exclude-standard'];
 
 async function listFiles(git: Git, call: Call): Promise<Result<readonly string[]>> {
-  const listed = await git(LIST, call);
+  const listed = await git.text(LIST, call);
   if (!listed.ok) return listed;
   // Each line has a tag before it; a file that is tracked and gone comes twice, the second time as removed (R).
-  const tagged = lines(listed.value);
+  const tagged = parts(listed.value);
   const gone = new Set(tagged.filter((line) => line.startsWith('R ')).map((line) => line.slice(2)));
   return ok([...new Set(tagged.map((line) => line.slice(2)))].filter((path) => !gone.has(path)).sort());
 }
@@ -75,7 +49,7 @@ async function changedFiles(
   head: string | null,
   call: Call,
 ): Promise<Result<readonly string[]>> {
-  const parted = await git(['merge-base', '--end-of-options', base, head ?? 'HEAD'], call);
+  const parted = await git.text(['merge-base', '--end-of-options', base, head ?? 'HEAD'], call);
   if (!parted.ok)
     return fail({
       code: 'usage',
@@ -83,19 +57,21 @@ async function changedFiles(
       hint: 'Name revisions that exist here with --base and --head; a shallow clone may need more history.',
     });
   const range = [parted.value.trim(), ...(head === null ? [] : [head])];
-  const diff = await git(['diff', '-z', '--name-only', '--no-renames', '--relative', ...range, '--'], call);
+  const diff = await git.text(
+    ['diff', '-z', '--name-only', '--no-renames', '--relative', ...range, '--'],
+    call,
+  );
   if (!diff.ok) return diff;
   const fresh =
-    head === null ? await git(['ls-files', '-z', '--others', '--exclude-standard'], call) : ok('');
-  return fresh.ok ? ok([...new Set([...lines(diff.value), ...lines(fresh.value)])].sort()) : fresh;
+    head === null ? await git.text(['ls-files', '-z', '--others', '--exclude-standard'], call) : ok('');
+  return fresh.ok ? ok([...new Set([...parts(diff.value), ...parts(fresh.value)])].sort()) : fresh;
 }
 
-async function headCommit(git: Git, root: string, call: Call): ReturnType<Workspace['commit']> {
-  const argv = ['git', 'rev-parse', '--verify', '--quiet', 'HEAD'];
-  const head = await run({ argv, cwd: root, ...install }, call);
+async function headCommit(git: Git, call: Call): ReturnType<Workspace['commit']> {
+  const head = await git.end(['rev-parse', '--verify', '--quiet', 'HEAD'], call);
   if (!head.ok) return head;
   if (head.value.code !== 0) return ok(null);
-  const status = await git(['status', '--porcelain', '-z', '--untracked-files=normal', '--', '.'], call);
+  const status = await git.text(['status', '--porcelain', '-z', '--untracked-files=normal', '--', '.'], call);
   return status.ok ? ok({ sha: head.value.stdout.trim(), dirty: status.value !== '' }) : status;
 }
 
@@ -124,6 +100,6 @@ export function createGitWorkspace(root: string): Workspace {
     },
     read: (path) => readText(root, path),
     changed: (base, head, call) => changedFiles(git, base, head, call),
-    commit: (call) => headCommit(git, root, call),
+    commit: (call) => headCommit(git, call),
   };
 }

@@ -65,7 +65,8 @@ export async function removeTree(path: string): Promise<void> {
   });
 }
 
-async function isAlive(folder: string, name: string): Promise<boolean> {
+/** Whether the process that a name in `home/work` speaks of still runs. */
+export async function isAlive(folder: string, name: string): Promise<boolean> {
   const handed = await readFile(`${folder}/${name}/owner`, 'utf8').catch(() => null);
   const [pid = '', start = '', space = ''] = (handed ?? name).split('-');
   if (space === pidSpace()) return startOf(Number(pid)) === start;

@@ -117,9 +117,10 @@ describe.skipIf(!supported)('a root file system from an OCI image', () => {
     expect(await failureOf(`spoilt@${digest}`)).toMatchObject({ code: 'content-corrupt', expected: layer });
     writeFileSync(join(folder, 'spoilt/blobs', digest.replace(':', '/')), '{}');
     expect(await failureOf(`spoilt@${digest}`)).toMatchObject({ code: 'content-corrupt', expected: digest });
-    expect(await failureOf(`spoilt@sha256:${'0'.repeat(64)}`)).toMatchObject({
-      code: 'content-corrupt',
-      found: 'nothing',
+    const none = `sha256:${'0'.repeat(64)}`;
+    expect(await failureOf(`spoilt@${none}`)).toMatchObject({
+      code: 'usage',
+      detail: `spoilt has no ${none}`,
     });
   });
 
@@ -187,7 +188,7 @@ describe.skipIf(!supported)('a root file system from an OCI image', () => {
     it.each([
       [401, { code: 'not-permitted' }],
       [404, { code: 'usage' }],
-      [503, { code: 'unreachable', detail: 'it answered with HTTP status 503' }],
+      [503, { code: 'store-refused', status: 503 }],
     ])('is refused with HTTP status %i in words', async (status, expected) => {
       behave = (_request, response) => Boolean(response.writeHead(status).end());
       expect(await failureOf(`${host}/team/base@${digest}`)).toMatchObject(expected);

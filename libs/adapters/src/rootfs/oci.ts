@@ -6,22 +6,9 @@ import { fail, ok, type Call, type Result } from '@goldenthread/core';
 import { unpack } from '../namespace/root.ts';
 import { diskFailure } from '../files.ts';
 import { architecture } from '../platform.ts';
-import { ociSource, readFailure, verified, type OciSource } from './oci-source.ts';
+import { failureOf, verified } from '../oci/digest.ts';
+import { fieldsOf, type Descriptor, type ManifestFields, type OciPlace } from '../oci/place.ts';
 import type { RootfsPlace, RootfsSource } from './rootfs.ts';
-
-interface Descriptor {
-  readonly digest: string;
-  readonly mediaType?: string;
-  readonly platform?: { readonly os?: string; readonly architecture?: string };
-}
-
-interface Manifest {
-  readonly layers?: readonly Descriptor[];
-  readonly manifests?: readonly Descriptor[];
-}
-
-// A manifest is a list of names; whatever is larger is something else.
-const MAX_MANIFEST = 4 << 20;
 
 /** A root file system from an OCI image, `name@sha256:…`; every part of it is checked against its digest. */
 export const ociRootfs = (reference: string, root: string): RootfsSource => ({
@@ -30,6 +17,8 @@ export const ociRootfs = (reference: string, root: string): RootfsSource => ({
   // The digest in the declaration decides everything.
   key: async () => null,
   make: async (place, call) => {
+    // Loaded only now: a client of registries takes longer to load than all that an unchanged bake does.
+    const { ociSource } = await import('./oci-source.ts');
     const at = reference.lastIndexOf('@');
     const source = ociSource(reference.slice(0, at), root);
     if (!source.ok) return source;
@@ -47,7 +36,7 @@ export const ociRootfs = (reference: string, root: string): RootfsSource => ({
 
 /** The layers of an image, the lowest first; of an index, those of the image for this machine. */
 async function layersOf(
-  source: OciSource,
+  source: OciPlace,
   digest: string,
   call: Call,
 ): Promise<Result<readonly Descriptor[]>> {
@@ -66,26 +55,20 @@ async function layersOf(
   });
 }
 
-async function readManifest(source: OciSource, digest: string, call: Call): Promise<Result<Manifest>> {
-  const content = await source.open(digest, 'manifests', call);
-  if (!content.ok) return content;
-  try {
-    const chunks: Uint8Array[] = [];
-    let size = 0;
-    for await (const chunk of verified(content.value, digest, source.name)) {
-      size += chunk.length;
-      if (size > MAX_MANIFEST) throw new Error('its manifest is larger than any manifest');
-      chunks.push(chunk);
-    }
-    return ok(JSON.parse(Buffer.concat(chunks).toString('utf8')) as Manifest);
-  } catch (error) {
-    return fail(readFailure(source.name, error, call));
-  }
+async function readManifest(source: OciPlace, digest: string, call: Call): Promise<Result<ManifestFields>> {
+  const manifest = await source.manifest(digest, call);
+  if (!manifest.ok) return manifest;
+  if (manifest.value) return fieldsOf(manifest.value, source.name);
+  return fail({
+    code: 'usage',
+    detail: `${source.name} has no ${digest}`,
+    hint: 'Check the name and the digest of the base.',
+  });
 }
 
 /** Fetches a layer whole, and unpacks it only when it is what its digest says. */
 async function apply(
-  source: OciSource,
+  source: OciPlace,
   layer: Descriptor,
   { site, folder }: RootfsPlace,
   call: Call,
@@ -96,16 +79,16 @@ async function apply(
       tool: source.name,
       detail: 'its layers are packed by zstd, which is not supported',
     });
-  const content = await source.open(layer.digest, 'blobs', call);
+  const content = await source.open(layer.digest, call);
   if (!content.ok) return content;
   const file = `${site.work}/oci-layer`;
   try {
-    await pipeline(verified(content.value, layer.digest, source.name), createWriteStream(file), {
+    await pipeline(verified(content.value, layer, source.name), createWriteStream(file), {
       signal: call.signal,
     });
   } catch (error) {
-    const disk = diskFailure(error, site.home);
-    return fail(disk.code === 'disk-full' ? disk : readFailure(source.name, error, call));
+    if (call.signal.aborted) return fail({ code: 'cancelled' });
+    return fail(failureOf(error) ?? diskFailure(error, site.home));
   }
   const packed = /[+.]gzip$/.test(layer.mediaType ?? '');
   const stream = createReadStream(file, { highWaterMark: 1 << 20 });

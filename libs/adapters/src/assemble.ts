@@ -17,9 +17,10 @@ import { createFacts } from './facts/disk.ts';
 import { writeWhole } from './files.ts';
 import { createLocks } from './locks/socket.ts';
 import type { Parts } from './parts.ts';
+import { assembleReleases } from './assemble-releases.ts';
 import { BUILDERS, catalogue, LINTERS, MACHINES, VERIFIERS, type Load } from './registry.ts';
 import { createBlobs } from './store/blobs.ts';
-import { createDirectoryStore } from './store/directory.ts';
+import { createRecords } from './records.ts';
 import { createTools } from './tools/path.ts';
 import { createGitWorkspace } from './workspace/git.ts';
 
@@ -126,7 +127,8 @@ export function assemblePorts({ root, home }: { readonly root: string; readonly 
     }),
     tools: createTools(home),
     locks: createLocks(home),
-    store: createDirectoryStore(home, blobs),
+    records: createRecords(home, blobs),
+    ...assembleReleases(parts),
     reports: {
       write: (project, file, record) =>
         writeWhole(join(root, '.goldenthread', project, file), `${JSON.stringify(record, null, 2)}\n`),

@@ -49,12 +49,12 @@ const GRACE_MS = 8_000;
 // Linux ends our children with us, even when we are killed outright; elsewhere they see their input close.
 const TETHER = existsSync('/usr/bin/setpriv') ? ['/usr/bin/setpriv', '--pdeathsig', 'TERM', '--'] : [];
 
-/** Our environment without what would change results (colours, locales, other people's Ansible settings), plus `more`. */
+/** Our environment without what would change results (colours, locales, other people's Ansible settings) or is no business of a tool (keys), plus `more`. */
 export function environment(
   more: Readonly<Record<string, string | undefined>> = {},
 ): Record<string, string | undefined> {
   const ours = Object.entries(process.env).filter(
-    ([key]) => !/^(ANSIBLE_|PACKER_|PY|FORCE_COLOR$|NODE_OPTIONS$)/.test(key),
+    ([key]) => !/^(ANSIBLE_|PACKER_|PY|GOLDENTHREAD_SIGNING_|FORCE_COLOR$|NODE_OPTIONS$)/.test(key),
   );
   const path = [process.env['PATH'], '/usr/local/sbin', '/usr/sbin', '/sbin'].filter(Boolean).join(':');
   return { ...Object.fromEntries(ours), PATH: path, LC_ALL: 'C.UTF-8', NO_COLOR: '1', ...more };

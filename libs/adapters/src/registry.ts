@@ -1,4 +1,18 @@
-import type { ImageBuilder, ImageVerifier, Linter, MachineHost, Tool } from '@goldenthread/core';
+import type {
+  ArtifactStore,
+  Attester,
+  History,
+  ImageBuilder,
+  ImageStore,
+  ImageVerifier,
+  Ledger,
+  Linter,
+  MachineHost,
+  Ports,
+  Run,
+  Settings,
+  Tool,
+} from '@goldenthread/core';
 import type { Parts } from './parts.ts';
 
 /** Loads an adapter when it is first needed. */
@@ -39,6 +53,46 @@ export const MACHINES: Readonly<Record<string, Load<MachineHost>>> = {
   docker: async () => (await import('./machine/docker.ts')).createDockerMachines,
 };
 
+/** Clouds that keep images, by how the names of the builders begin that make images there. */
+export const CLOUDS: Readonly<Record<string, Load<ImageStore>>> = {
+  'amazon-': async () => {
+    const { createAwsStore } = await import('./store/aws.ts');
+    return () => createAwsStore();
+  },
+  'azure-': async () => {
+    const { createAzureStore } = await import('./store/azure.ts');
+    return () => createAzureStore();
+  },
+  googlecompute: async () => {
+    const { createGoogleStore } = await import('./store/google.ts');
+    return () => createGoogleStore();
+  },
+};
+
+/** What releases are made with. */
+export const RELEASES = {
+  store: async (): Promise<(parts: Parts, settings: Settings) => ArtifactStore> => {
+    const { createArtifactStore } = await import('./store/oci.ts');
+    return (parts, settings) => createArtifactStore(parts, settings.store);
+  },
+  ledger: async (): Promise<(parts: Parts, settings: Settings, run: Run) => Ledger> => {
+    const { createGitLedger } = await import('./ledger/git.ts');
+    return ({ root }, { ledger }, run) => createGitLedger({ root, ...ledger, run });
+  },
+  history: async (): Promise<(parts: Parts, settings: Settings) => History> => {
+    const { createGitHistory } = await import('./history/git.ts');
+    return ({ root }, { ledger }) => createGitHistory(root, ledger.remote);
+  },
+  attester: async (): Promise<(parts: Parts, settings: Settings) => Attester> => {
+    const { createAttester } = await import('./attester/sigstore.ts');
+    return ({ root, home }, { trusted }) => createAttester({ root, home, trusted });
+  },
+  sbom: async (): Promise<(parts: Parts) => Ports['sbom']> =>
+    (await import('./sbom/cyclonedx.ts')).createSbom,
+  sweep: async (): Promise<(parts: Parts) => Ports['sweep']> => (await import('./sweep.ts')).createSweep,
+  run: async () => (await import('./run.ts')).createRun,
+} as const;
+
 /** Every tool that some adapter may need. */
 export async function catalogue(): Promise<readonly Tool[]> {
   const [namespace, ansible, packer, docker, rootfs, testinfra, git, ...linters] = await Promise.all([
@@ -48,7 +102,7 @@ export async function catalogue(): Promise<readonly Tool[]> {
     import('./docker/engine.ts'),
     import('./rootfs/mmdebstrap.ts'),
     import('./verifier/testinfra.ts'),
-    import('./workspace/git.ts'),
+    import('./git/git.ts'),
     import('./linter/ansible.ts').then(({ ANSIBLE_SYNTAX }) => ANSIBLE_SYNTAX),
     import('./linter/ansible-lint.ts').then(({ ANSIBLE_LINT }) => ANSIBLE_LINT),
     import('./linter/packer.ts').then(({ PACKER_SYNTAX }) => PACKER_SYNTAX),

@@ -18,6 +18,7 @@ import {
   type Result,
 } from '@goldenthread/core';
 import { imageSources, roleNeeds, rolePaths, rolesOf } from '../ingredients.ts';
+import { ensureContent, knownArtifact, type Sought } from '../known.ts';
 import { projectNamed } from '../load.ts';
 
 /** How to bake. */
@@ -157,11 +158,28 @@ async function work(job: Job, prepared: Prepared): Promise<Result<Artifact>> {
     if (!built.ok) return built;
     const artifact = await recordOf(job, prepared, built.value, started);
     if (!artifact.ok) return artifact;
-    const stored = await ports.store.put(artifact.value);
+    const stored = await ports.records.put(artifact.value);
     return stored.ok ? artifact : stored;
   } finally {
     await slot.value();
   }
+}
+
+/** What is to be found, where somebody has baked it. */
+export const soughtBy = ({ image, order }: Prepared): Sought => ({
+  image: image.name,
+  role: image.role,
+  fingerprint: order.fingerprint,
+  base: order.base.kind === 'artifact' ? order.base.artifact.digest : null,
+});
+
+/** Sees that the base may be used, and that its content is here. */
+async function baseReady({ ports, call }: Job, { image, order }: Prepared): Promise<Result<void>> {
+  // Loaded only now: nothing that is reused needs to know the ledger.
+  const { usableBase } = await import('../release/base.ts');
+  const usable = await usableBase(ports, image.name, order.base, call);
+  if (!usable.ok || order.base.kind !== 'artifact') return usable;
+  return ensureContent(ports, order.base.artifact, call);
 }
 
 /** Bakes what was prepared unless somebody has: the second of two bakes of one image waits and reuses. */
@@ -179,7 +197,7 @@ async function bakePrepared(job: Job, prepared: Prepared): Promise<Result<Baked>
       seconds: (ports.now().getTime() - started) / 1000,
     });
   const same = 'nothing that goes into it has changed';
-  const before = await ports.store.find(image.name, order.fingerprint);
+  const before = await knownArtifact(ports, soughtBy(prepared), call);
   if (!before.ok) return before;
   if (before.value && !options.force) return answer(before.value, 'reused', same);
   if (options.dryRun)
@@ -188,10 +206,12 @@ async function bakePrepared(job: Job, prepared: Prepared): Promise<Result<Baked>
   const lock = await ports.locks.hold(`bake ${image.name}`, image.name, call);
   if (!lock.ok) return lock;
   try {
-    const meanwhile = await ports.store.find(image.name, order.fingerprint);
+    const meanwhile = await ports.records.find(image.name, order.fingerprint);
     if (!meanwhile.ok) return meanwhile;
     if (meanwhile.value && !options.force)
       return answer(meanwhile.value, 'reused', 'another run has just baked it');
+    const usable = await baseReady(job, prepared);
+    if (!usable.ok) return usable;
     const artifact = await work(job, prepared);
     return artifact.ok
       ? answer(artifact.value, 'baked', options.force ? 'forced' : 'no artifact had its fingerprint')

@@ -21,8 +21,9 @@ import {
   type Suite,
 } from '@goldenthread/core';
 import { rolesOf } from '../ingredients.ts';
+import { ensureContent, knownArtifact, publishedArtifact } from '../known.ts';
 import { projectNamed } from '../load.ts';
-import { baseOf, prepare, type BakeOptions } from './bake.ts';
+import { baseOf, prepare, soughtBy, type BakeOptions } from './bake.ts';
 
 /** How to verify. */
 export interface VerifyOptions extends Pick<BakeOptions, 'builder'> {
@@ -68,19 +69,23 @@ export function checksOf(graph: Graph, project: Project, files: readonly string[
 }
 
 /** The artifact of an image as it is declared now; `artifact-missing` where it has not been baked. */
-export async function currentArtifact(job: VerifyJob, project: Project): Promise<Result<Artifact>> {
+export async function currentArtifact(
+  job: VerifyJob,
+  project: Project,
+  known: typeof knownArtifact = knownArtifact,
+): Promise<Result<Artifact>> {
   const source = project.image?.base ?? null;
   let parent: Artifact | null = null;
   if (source && 'image' in source) {
     const below = projectNamed(job.graph, source.image, 'image');
     if (!below.ok) return below;
-    const artifact = await currentArtifact(job, below.value);
+    const artifact = await currentArtifact(job, below.value, known);
     if (!artifact.ok) return artifact;
     parent = artifact.value;
   }
   const prepared = await prepare(job, project, baseOf(source, parent));
   if (!prepared.ok) return prepared;
-  const found = await job.ports.store.find(project.name, prepared.value.order.fingerprint);
+  const found = await known(job.ports, soughtBy(prepared.value), job.call);
   if (!found.ok) return found;
   return found.value ? ok(found.value) : fail({ code: 'artifact-missing', image: project.name });
 }
@@ -217,6 +222,8 @@ function judge(evidence: Evidence, file: string): Result<Evidence> {
 
 async function test(job: VerifyJob, artifact: Artifact, prepared: Ready): Promise<Result<Evidence>> {
   const { ports } = job;
+  const here = await ensureContent(ports, artifact, job.call);
+  if (!here.ok) return here;
   const started = ports.now();
   const suites: Suite[] = [];
   for (const on of waysOf(prepared.checks)) {
@@ -238,7 +245,7 @@ async function test(job: VerifyJob, artifact: Artifact, prepared: Ready): Promis
     tools: { ...prepared.tools },
     suites,
   };
-  const stored = await ports.store.prove(evidence);
+  const stored = await ports.records.prove(evidence);
   return stored.ok ? ok(evidence) : stored;
 }
 
@@ -256,7 +263,7 @@ export async function verify(job: VerifyJob, name: string): Promise<Result<Verif
   if (!artifact.ok) return artifact;
   const prepared = await ready(job, checks);
   if (!prepared.ok) return prepared;
-  const known = await ports.store.evidence(artifact.value.digest, prepared.value.tests);
+  const known = await ports.records.evidence(artifact.value.digest, prepared.value.tests);
   if (!known.ok) return known;
   const answer = (evidence: Evidence, state: Verified['state']): Result<Verified> =>
     ok({
@@ -270,4 +277,43 @@ export async function verify(job: VerifyJob, name: string): Promise<Result<Verif
   const evidence = await test(job, artifact.value, prepared.value);
   const judged = evidence.ok ? judge(evidence.value, project.value.file) : evidence;
   return judged.ok ? answer(judged.value, 'tested') : judged;
+}
+
+/** Baked once: where two machines have baked the same, what was published first counts. */
+const firstPublished: typeof knownArtifact = async (ports, sought, call) => {
+  const published = await publishedArtifact(ports, sought, call);
+  return published.ok && published.value === null
+    ? ports.records.find(sought.image, sought.fingerprint)
+    : published;
+};
+
+/** What an image is now, and the evidence that the tests as they are now have passed on it. */
+export interface Proven {
+  readonly artifact: Artifact;
+  /** All evidence for the artifact. */
+  readonly evidence: readonly Evidence[];
+}
+
+/** The artifact of an image as it is declared now with its evidence; runs nothing. `evidence-missing` where the tests of now have not passed. */
+export async function proven(job: VerifyJob, project: Project): Promise<Result<Proven>> {
+  const { ports, graph, call } = job;
+  const files = await ports.workspace.files(call);
+  if (!files.ok) return files;
+  const checks = checksOf(graph, project, files.value);
+  if (checks.length === 0) return fail({ code: 'tests-missing', image: project.name, file: project.file });
+  const artifact = await currentArtifact(job, project, firstPublished);
+  if (!artifact.ok) return artifact;
+  const prepared = await ready(job, checks);
+  if (!prepared.ok) return prepared;
+  const [known, all] = await Promise.all([
+    ports.records.evidence(artifact.value.digest, prepared.value.tests),
+    ports.records.evidenceOf(artifact.value.digest),
+  ]);
+  if (!known.ok) return known;
+  if (!all.ok) return all;
+  if (known.value?.passed) return ok({ artifact: artifact.value, evidence: all.value });
+  const why = known.value
+    ? 'its tests failed'
+    : 'its tests as they are now, or with the tools as they are now, have not run on it';
+  return fail({ code: 'evidence-missing', image: project.name, artifact: artifact.value.digest, why });
 }

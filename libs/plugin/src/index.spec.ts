@@ -49,7 +49,7 @@ describe('createNodes', () => {
 
   it('gives images targets that call the command line, bases first', async () => {
     const { 'images/web': web, 'roles/nginx': role } = await nodes();
-    expect(Object.keys(web?.targets ?? {})).toEqual(['bake', 'verify', 'test', 'lint']);
+    expect(Object.keys(web?.targets ?? {})).toEqual(['bake', 'verify', 'test', 'publish', 'release', 'lint']);
     expect(web?.targets['bake']).toMatchObject({
       options: { command: 'goldenthread bake web' },
       dependsOn: ['^bake'],

@@ -36,6 +36,9 @@ function imageTargets(project: Project): Targets {
     bake: command(project, 'bake', { dependsOn: ['^bake'], outputs }),
     verify,
     test: verify,
+    // Not for Nx's cache, like all of these: what is published and released is looked at anew each time.
+    publish: command(project, 'publish', { dependsOn: ['verify'] }),
+    release: command(project, 'release', { dependsOn: ['verify', '^release'] }),
     lint: command(project, 'lint'),
   };
 }

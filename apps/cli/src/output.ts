@@ -6,7 +6,10 @@ export interface Output {
   readonly emit: (event: Event) => void;
   /** The command's result: lines for people, or the data itself with --json. */
   result(lines: readonly string[], data: unknown): void;
+  /** Failures in words and, with --json, as the one document. */
   failures(failures: readonly Failure[]): void;
+  /** Failures in words alone, where the document has been printed. */
+  words(failures: readonly Failure[]): void;
 }
 
 /** What decides how to print. */
@@ -67,6 +70,17 @@ export function createOutput(options: OutputOptions): Output {
     spoken = performance.now();
     process.stderr.write(`${clear}${text}\n`);
   };
+  const inWords = (failures: readonly Failure[]): void => {
+    for (const failure of failures) {
+      const { what, detail, next } = words(failure);
+      const parts = [
+        `${paint('red', '✘')} ${what}`,
+        ...(detail === undefined || detail === '' ? [] : [detail]),
+        `${paint('dim', '→')} ${next}`,
+      ];
+      say(parts.join('\n'));
+    }
+  };
   return {
     emit(event) {
       if (event.type === 'output') {
@@ -87,15 +101,8 @@ export function createOutput(options: OutputOptions): Output {
     },
     failures(failures) {
       if (options.json) process.stdout.write(`${JSON.stringify({ ok: false, failures }, null, 2)}\n`);
-      for (const failure of failures) {
-        const { what, detail, next } = words(failure);
-        const parts = [
-          `${paint('red', '✘')} ${what}`,
-          ...(detail === undefined || detail === '' ? [] : [detail]),
-          `${paint('dim', '→')} ${next}`,
-        ];
-        say(parts.join('\n'));
-      }
+      inWords(failures);
     },
+    words: inWords,
   };
 }

@@ -3,11 +3,40 @@ import type { Program } from './commands/program.ts';
 import { bakeCommand } from './commands/bake.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { graphCommand } from './commands/graph.ts';
+import { channelCommand } from './commands/channel.ts';
+import { gcCommand } from './commands/gc.ts';
+import { lineageCommand } from './commands/lineage.ts';
 import { lintCommand } from './commands/lint.ts';
+import { logCommand } from './commands/log.ts';
+import { publishCommand } from './commands/publish.ts';
+import { releaseCommand } from './commands/release.ts';
+import { revokeCommand } from './commands/revoke.ts';
 import { verifyCommand } from './commands/verify.ts';
 import { whyCommand } from './commands/why.ts';
 
 const VERSION = '0.1.0';
+
+const COMMANDS = [
+  bakeCommand,
+  verifyCommand,
+  publishCommand,
+  releaseCommand,
+  channelCommand,
+  revokeCommand,
+  lineageCommand,
+  logCommand,
+  lintCommand,
+  graphCommand,
+  whyCommand,
+  doctorCommand,
+  gcCommand,
+];
+
+/** Sub-commands made elsewhere inherit neither the exit override nor the help text after an error by themselves. */
+function inheriting(command: Command, root: Command): Command {
+  command.commands.forEach((sub) => inheriting(sub, root));
+  return command.copyInheritedSettings(root);
+}
 
 /** Parses the arguments and runs one command; answers the exit code. */
 export async function runProgram(argv: readonly string[], signal: AbortSignal): Promise<number> {
@@ -22,11 +51,7 @@ export async function runProgram(argv: readonly string[], signal: AbortSignal): 
     .option('--no-color', 'no colour, even on a terminal')
     .showHelpAfterError('(goldenthread --help shows all commands)')
     .exitOverride();
-  const commands = [bakeCommand, verifyCommand, lintCommand, graphCommand, whyCommand, doctorCommand].map(
-    (make) => make(program),
-  );
-  // Sub-commands made elsewhere inherit neither the exit override nor the help text after an error by themselves.
-  commands.forEach((command) => root.addCommand(command.copyInheritedSettings(root)));
+  for (const make of COMMANDS) root.addCommand(inheriting(make(program), root));
   try {
     await root.parseAsync(argv, { from: 'user' });
   } catch (error) {

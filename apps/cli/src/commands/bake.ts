@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { ok, type Artifact } from '@goldenthread/core';
 import { bake, type Baked } from '@goldenthread/engine';
 import { withGraph } from '../context.ts';
+import { megabytes } from '../text.ts';
 import type { Program } from './program.ts';
 
 interface Options {
@@ -9,8 +10,6 @@ interface Options {
   readonly dryRun?: boolean;
   readonly builder?: string;
 }
-
-const megabytes = (bytes: number): string => `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
 
 const made = (artifact: Artifact | null): string =>
   artifact ? ` ${artifact.digest.slice(0, 19)} ${megabytes(artifact.size)}` : '';

@@ -1,7 +1,8 @@
 import { Command } from 'commander';
-import { ok, type Failure, type Result } from '@goldenthread/core';
+import { fail, ok, type Failure, type Result } from '@goldenthread/core';
 import { verify, type Verified, type VerifyJob } from '@goldenthread/engine';
-import { withGraph, type CommonOptions } from '../context.ts';
+import type { Checked } from '@goldenthread/engine/release';
+import { withGraph, type CommonOptions, type Context } from '../context.ts';
 import type { Program } from './program.ts';
 
 interface Options {
@@ -9,6 +10,13 @@ interface Options {
   readonly force?: boolean;
   readonly builder?: string;
 }
+
+/** Tests and chains are different questions, with different answers. */
+const MIXED: Failure = {
+  code: 'usage',
+  detail: 'images and released versions are named together',
+  hint: 'Tests run on images, the chain is checked for versions such as edge@1.4.1: call it once for each.',
+};
 
 function verifiedLine({ image, evidence, state, seconds }: Verified): string {
   const cases = evidence.suites.flatMap((suite) => suite.cases);
@@ -32,18 +40,45 @@ async function verifyAll(
   return { done, failures };
 }
 
-/** `goldenthread verify`: tests of images on their artifacts. */
+/** What was found of each release, a line for each link of its chain; 1 where one does not hold. */
+async function checkAll(
+  { ports, graph, call, output }: Context,
+  versions: readonly string[],
+): Promise<Result<number>> {
+  const { checkRelease } = await import('@goldenthread/engine/release');
+  const all: Checked[] = [];
+  for (const version of versions) {
+    const checked = await checkRelease({ ports, graph, call }, version);
+    if (!checked.ok) return checked;
+    all.push(checked.value);
+  }
+  const lines = all.flatMap(({ version, digest, commit, holds, links }) => [
+    `${holds ? '✔' : '✘'} ${version} ${digest} from commit ${commit.slice(0, 12)}`,
+    ...links.map((link) => `  ${link.holds ? '✔' : '✘'} ${link.link}: ${link.found}`),
+  ]);
+  const holds = all.every((one) => one.holds);
+  output.result(lines, { ok: holds, releases: all });
+  return ok(holds ? 0 : 1);
+}
+
+/** `goldenthread verify`: tests of images on their artifacts, and the chain behind released versions. */
 export function verifyCommand({ signal, finish }: Program): Command {
   return new Command('verify')
     .alias('test')
-    .description('run the tests of images on their baked artifacts')
-    .argument('<image...>', 'names of images')
+    .description(
+      'run the tests of images on their baked artifacts; of a released version, check the whole chain behind it',
+    )
+    .argument('<image...>', 'names of images, or released versions such as edge@1.4.1')
     .option('--keep', 'keep the machine afterwards and say how to enter it')
     .option('--force', 'run the tests although they have passed on this artifact')
     .option('--builder <name>', 'the artifact made by this builder', process.env['GOLDENTHREAD_BUILDER'])
     .action(async (images: string[], options: Options, command: Command) =>
       finish(
-        await withGraph(command, signal, async ({ ports, graph, call, output }) => {
+        await withGraph(command, signal, async (context) => {
+          const { ports, graph, call, output } = context;
+          const versions = images.filter((name) => name.includes('@'));
+          if (versions.length === images.length) return checkAll(context, versions);
+          if (versions.length > 0) return fail(MIXED);
           const { done, failures } = await verifyAll({ ports, graph, options, call }, images);
           for (const { image, evidence } of done) await ports.reports.write(image, 'evidence.json', evidence);
           // With --json there is one document: the failures, where there are any.

@@ -16,7 +16,8 @@ if (status !== 0) process.exit(status ?? 1);
 // Finding and reading a hundred small modules takes longer than an unchanged bake: one file and a few parts that are loaded
 // when they are needed. What is large and rarely needed, or brings files of its own, stays in node_modules.
 const { rolldown } = await import('rolldown');
-const OUTSIDE = /^(node:|(zod|dockerode|@cdktf\/hcl2json)(\/|$))/;
+const OUTSIDE =
+  /^(node:|@(aws-sdk|azure|google-cloud|cyclonedx|sigstore)\/|(zod|dockerode|@cdktf\/hcl2json)(\/|$))/;
 const bundle = await rolldown({
   input: `${root}apps/cli/dist/main.js`,
   platform: 'node',

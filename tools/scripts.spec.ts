@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { run, which } from './children.mjs';
-import { broken, readOptions, whyDocker } from './start.mjs';
+import { broken, readOptions, whyDocker, wrongVersions } from './start.mjs';
 import { tapCounts, total, vitestCounts } from './test.mjs';
 
 describe('npm start', () => {
@@ -44,6 +44,8 @@ describe('npm start', () => {
     expect(broken(['edge'], changed, act({ ...reused, tested: true })).join()).toContain(
       'edge was baked or tested again',
     );
+    expect(wrongVersions(['1.0.0', '1.1.0', '1.0.0'])).toEqual([]);
+    expect(wrongVersions(['1.0.0', '1.0.0', undefined]).join()).toContain('should be 1.1.0, and is 1.0.0');
   });
 
   it('takes Docker where the embedded builder cannot work, and says why', () => {

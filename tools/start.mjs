@@ -21,8 +21,9 @@ const CHANGE = {
 const CLI = path.join(ROOT, 'apps/cli/bin/goldenthread.js');
 const HELP = `npm start [-- OPTIONS]
 
-Shows the main job in a scratch copy of this repository: bakes and tests two images, changes one line of a role, shows
-what that affects and why, bakes and tests only that, and runs once more with nothing changed.
+Shows the main job in a scratch copy of this repository: bakes, tests and releases two images, changes one line of a role,
+shows what that affects and why, bakes, tests and releases only that, runs once more with nothing changed, and takes the
+release back.
 
   --engine packer  bake edge by Packer and Docker (a daemon is started where none runs) instead of the embedded builder
   --yes            install missing engines without asking
@@ -48,11 +49,12 @@ const INTRODUCTION = (packer) => [
   paint.bold('Goldenthread: machine images, infrastructure and services as projects of one graph.'),
   '',
   'This sets the machine up (dependencies, build, engines), and then, in a scratch copy of the repository,',
-  `  1. bakes the images ${IMAGES.join(' and ')}, and tests them${packer ? ' (edge by Packer)' : ''}`,
+  `  1. bakes the images ${IMAGES.join(' and ')}, tests and releases them${packer ? ' (edge by Packer)' : ''}`,
   '  2. changes one line of the role nginx',
   '  3. shows what that affects, and why',
-  '  4. bakes and tests only that',
+  '  4. bakes, tests and releases only that',
   '  5. runs again with nothing changed',
+  '  6. takes the release back, by one command',
   `Artifacts are kept in ${home()}; your clone stays as it is.`,
 ];
 
@@ -76,6 +78,11 @@ function toolsIn(folder, env) {
       return JSON.parse(await must([...argv, '--base=HEAD~1', '--json'], { quiet: true }));
     },
     goldenthread: (...args) => must([process.execPath, CLI, ...args]),
+    defaultOf: async (image) => {
+      const listed = await must([process.execPath, CLI, 'channel', 'list', '--json'], { quiet: true });
+      return JSON.parse(listed).channels.find((one) => one.image === image && one.channel === 'default')
+        ?.version;
+    },
   };
 }
 
@@ -115,26 +122,46 @@ export function broken(affected, changed, again) {
   ];
 }
 
+// What the default of edge is after the first release, after the second, and after the undo.
+const VERSIONS = ['1.0.0', '1.1.0', '1.0.0'];
+
+/** The same of releases. */
+export const wrongVersions = (versions) =>
+  VERSIONS.flatMap((wanted, at) =>
+    versions[at] === wanted ? [] : [`the default of edge should be ${wanted}, and is ${versions[at]}`],
+  );
+
 async function perform(scratch, env) {
   const { folder } = scratch;
-  const { verify, affected, goldenthread } = toolsIn(folder, env);
-  heading(`1. Bake and test ${IMAGES.join(' and ')}`);
+  const { verify, affected, goldenthread, defaultOf } = toolsIn(folder, env);
+  const versions = [];
+  const released = async () => versions.push(await defaultOf('edge'));
+  heading(`1. Bake, test and release ${IMAGES.join(' and ')}`);
   const first = await act(folder, 'first run', () => verify('run-many', '-p', ...IMAGES));
+  await goldenthread('release', 'edge');
+  await released();
   heading('2. Change one line of a role');
   await change(scratch);
   heading('3. What does that affect, and why?');
   const names = await affected();
   say(...names.map((name) => `  ${name}`), '');
   await goldenthread('why', 'edge', '--base', 'HEAD~1', '--head', 'HEAD');
-  heading('4. Bake and test only that');
+  heading('4. Bake, test and release only that');
   const changed = await act(folder, 'after the change', () => verify('affected', '--base=HEAD~1'));
   if (changed.images.every(({ baked }) => !baked))
     note(
       'an earlier run has baked exactly this; to begin from nothing: GOLDENTHREAD_HOME=$(mktemp -d) npm start',
     );
+  await goldenthread('release', '--affected', '--base', 'HEAD~1');
+  await released();
+  await goldenthread('verify', 'edge@1.1.0');
   heading('5. Again, with nothing changed');
   const again = await act(folder, 'nothing changed', () => verify('affected', '--base=HEAD~1'));
-  return { acts: [first, changed, again], problems: broken(names, changed, again) };
+  heading('6. Take the release back');
+  await goldenthread('channel', 'undo', 'edge', '--reason', 'to show that it can be done');
+  await released();
+  const problems = [...broken(names, changed, again), ...wrongVersions(versions)];
+  return { acts: [first, changed, again], problems };
 }
 
 function closing({ acts, problems }, clock) {
@@ -147,6 +174,7 @@ function closing({ acts, problems }, clock) {
   say('  npx goldenthread graph edge --explain           where each edge is said, with file and line');
   say('  npx nx run node:verify                          bake and test one more image, in your clone');
   say('  npx goldenthread verify edge --keep             keep the tested machine, to look around in it');
+  say('  npx goldenthread release --help                 versions, accounts, signatures; README: Releases');
   say('  npx goldenthread doctor                         which engines are here, and what for');
   say('  npm start -- --engine packer                    the same through Packer and Docker');
   say('  npm test                                        every test, real engines included');

@@ -23,7 +23,26 @@ export const BOUNDARIES: Readonly<Record<string, Boundary>> = {
     why: 'the engine puts decisions in order and touches the world only through ports',
   },
   'libs/adapters': {
-    may: [CORE, 'node:', '@cdktf/hcl2json', 'dockerode', 'fast-xml-parser', 'tar-stream'],
+    may: [
+      CORE,
+      'node:',
+      '@aws-sdk/client-ec2',
+      '@azure/arm-compute',
+      '@azure/core-auth',
+      '@azure/identity',
+      '@cdktf/hcl2json',
+      '@cyclonedx/cyclonedx-library',
+      '@google-cloud/compute',
+      '@sigstore/bundle',
+      '@sigstore/core',
+      '@sigstore/verify',
+      'conventional-commits-parser',
+      'dockerode',
+      'fast-xml-parser',
+      'packageurl-js',
+      'tar-stream',
+      'undici',
+    ],
     why: "an adapter speaks to one tool by that tool's client library and answers in core's nouns",
   },
   'libs/plugin': {
@@ -63,6 +82,11 @@ export const NARROW: readonly Narrow[] = [
     why: 'YAML becomes nodes with positions in one place',
   },
   {
+    module: 'undici',
+    only: ['libs/adapters/src/oci/http.ts'],
+    why: 'registries are spoken to in one place, which is patient, and careful with credentials',
+  },
+  {
     module: 'dockerode',
     only: ['libs/adapters/src/docker/'],
     why: 'the Docker engine is spoken to in one place',
@@ -76,6 +100,9 @@ export const NARROW: readonly Narrow[] = [
 
 /** Folders and files of adapters that hold what several of them share; everything else there is one adapter's own. */
 export const SHARED: Readonly<Record<string, string>> = {
+  cloud: 'what stores in clouds have in common, and how each cloud is spoken to',
+  oci: 'OCI content in registries and layout folders, for stores and for bases',
+  git: 'running git and speaking to its remotes, for the workspace, its history and the ledger',
   namespace: 'Linux namespaces and overlay mounts, for the builder and for machines',
   docker: 'the Docker engine, for the builder and for machines',
   rootfs: 'root file systems of bases, for both back ends of the layered builder',

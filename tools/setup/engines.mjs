@@ -108,6 +108,15 @@ export const ENGINES = [
     alpine: ['docker'],
     brew: ['docker', 'colima'],
   },
+  {
+    name: 'registry',
+    programs: [['docker-registry'], ['htpasswd'], ['openssl'], ['skopeo']],
+    purpose: 'testing against real registries',
+    for: ['test'],
+    linux: true,
+    debian: ['docker-registry', 'apache2-utils', 'openssl', 'skopeo'],
+    else: 'the programs docker-registry, htpasswd, openssl and skopeo, put on PATH',
+  },
 ];
 
 const INSTALLERS = {

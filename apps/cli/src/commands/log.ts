@@ -66,7 +66,8 @@ export function logCommand({ signal, finish }: Program): Command {
           if (!entries.ok) return entries;
           const lines = entries.value.flatMap(({ time: at, what, why, by, run, revision }) => [
             `${minute(at)} ${what}`,
-            `  ${why} (${by}, ${run}, ${revision.slice(0, 12)})`,
+            // What was made by hand, such as a git revert, says neither why nor in which run.
+            `  ${why === '' ? 'by hand' : why} (${[by, run, revision.slice(0, 12)].filter((one) => one !== '').join(', ')})`,
           ]);
           output.result(lines.length > 0 ? lines : ['nothing is recorded that fits'], {
             ok: true,

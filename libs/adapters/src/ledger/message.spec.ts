@@ -114,6 +114,27 @@ describe.skipIf(missing.length > 0)('the audit trail', { timeout: 60_000 }, () =
     });
   });
 
+  it('says what a change by hand is about by the files that it touches', async () => {
+    for (const text of ['one', 'two']) {
+      const write = new Map([
+        ['channels/edge.yaml', text],
+        ['environments/production.yaml', text],
+      ]);
+      const message = { what: text, why: 'because', nodes: ['edge'], environments: ['production'] };
+      value(await ledger().commit([], () => ok({ write, message }), call));
+    }
+    clone.git('checkout', '-q', 'deployments');
+    clone.git('revert', '--no-edit', 'HEAD');
+    clone.git('checkout', '-q', '--detach');
+    for (const filter of [{ node: 'edge' }, { environment: 'production' }])
+      expect(value(await ledger().log(filter, call)).map(({ what }) => what)).toEqual([
+        'Revert "two"',
+        'two',
+        'one',
+      ]);
+    expect(value(await ledger().log({ node: 'edge2' }, call))).toEqual([]);
+  });
+
   it('lets no text pass for a trailer, another change or another person', async () => {
     await change(
       {

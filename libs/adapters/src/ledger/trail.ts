@@ -1,5 +1,5 @@
 import { fail, ok, type Call, type LedgerEntry, type LedgerFilter, type Result } from '@goldenthread/core';
-import type { Git } from '../git/git.ts';
+import { parts, type Git } from '../git/git.ts';
 import { readMessage } from './message.ts';
 
 const FIELDS = ['%H', '%ct', '%an', '%ae', '%B'] as const;
@@ -24,6 +24,27 @@ const bound = (text: string | undefined, open: number): number =>
   // Git keeps whole seconds.
   text === undefined ? open : Math.floor(Date.parse(text) / 1000) * 1000;
 
+// What a file of the ledger is about: its second part, be it a folder or a file of its own.
+const ABOUT = /^(environments|[^/]+)\/([^/]+?)(?:\.yaml)?(?:\/|$)/;
+
+/** An entry that says nothing of itself, as `git revert` makes it: it is about the files that it changes. */
+async function told(git: Git, entry: LedgerEntry, call: Call): Promise<Result<LedgerEntry>> {
+  if (entry.nodes.length + entry.environments.length > 0) return ok(entry);
+  const argv = ['diff-tree', '--root', '--no-commit-id', '--name-only', '-r', '-z', entry.revision, '--'];
+  const files = await git.text(argv, call);
+  if (!files.ok) return files;
+  const about = parts(files.value).flatMap((file): [string, string][] => {
+    const [, folder, name] = ABOUT.exec(file) ?? [];
+    return folder === undefined || name === undefined ? [] : [[folder, name]];
+  });
+  const names = (isEnvironment: boolean): readonly string[] => [
+    ...new Set(
+      about.flatMap(([folder, name]) => ((folder === 'environments') === isEnvironment ? [name] : [])),
+    ),
+  ];
+  return ok({ ...entry, nodes: names(false), environments: names(true) });
+}
+
 /** The commits of `ref` that the filter lets pass, newest first. A filter is compared with whole names, never as a pattern. */
 export async function readTrail(
   git: Git,
@@ -44,8 +65,11 @@ export async function readTrail(
   if (!logged.ok) return logged;
   const { node, environment, limit = Infinity } = filter;
   const entries: LedgerEntry[] = [];
-  for (const entry of records(logged.value)) {
+  for (const written of records(logged.value)) {
     if (entries.length >= limit) break;
+    const read = await told(git, written, call);
+    if (!read.ok) return read;
+    const entry = read.value;
     const time = Date.parse(entry.time);
     const passes =
       (node === undefined || entry.nodes.includes(node)) &&

@@ -160,3 +160,26 @@ describe('lint', () => {
     });
   });
 });
+
+describe('accounts', () => {
+  it('that the settings do not know are said with their place, before anything is released', async () => {
+    const world = memoryWorld({
+      'images/base/image.yaml': 'base: { mmdebstrap: { suite: bookworm } }\nshare: [prod, air-gaped]\n',
+    });
+    const account = (name: string) => ({ kind: 'directory', name, path: name }) as const;
+    world.settings = { ...world.settings, accounts: [account('prod'), account('air-gapped')] };
+    expect(await run(world, 'base')).toMatchObject({
+      failures: [
+        {
+          code: 'reference-missing',
+          kind: 'account',
+          name: 'air-gaped',
+          near: ['air-gapped'],
+          at: { line: 2, column: 15 },
+        },
+      ],
+    });
+    world.settings = { ...world.settings, accounts: [account('prod'), account('air-gaped')] };
+    expect(await run(world, 'base')).toMatchObject({ ok: true });
+  });
+});

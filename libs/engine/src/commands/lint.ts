@@ -131,6 +131,16 @@ async function runTask(job: LintJob, { linter: name, target }: LintTask): Promis
   return found.ok ? ok({ linter: name, findings: own }) : found;
 }
 
+/** Accounts that a declaration names and the settings do not know: no schema can see them. */
+async function unknownAccounts({ ports }: LintJob, { image, file }: Project): Promise<readonly Failure[]> {
+  if (!image || image.share.length === 0) return [];
+  const settings = await ports.settings();
+  if (!settings.ok) return settings.failures;
+  const { accountsOf } = await import('@goldenthread/core/release');
+  const found = accountsOf(image, settings.value, ports.workspace.read(file) ?? '');
+  return found.ok ? [] : found.failures;
+}
+
 async function lintProject(
   job: LintJob,
   project: Project,
@@ -140,7 +150,10 @@ async function lintProject(
   const tasks = await Promise.all(lintTasks(job.graph, project, files).map((task) => runTask(job, task)));
   const done = tasks.flatMap((task) => (task.ok ? [task.value] : []));
   const findings = sortFindings(done.flatMap((one) => one.findings ?? []));
-  const failures: Failure[] = tasks.flatMap((task) => (task.ok ? [] : task.failures));
+  const failures: Failure[] = [
+    ...(await unknownAccounts(job, project)),
+    ...tasks.flatMap((task) => (task.ok ? [] : task.failures)),
+  ];
   if (findings.some(({ level }) => level === 'error'))
     failures.unshift({ code: 'lint-failed', project: project.name, findings });
   if (failures.length > 0) return fail(...failures);

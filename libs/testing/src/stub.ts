@@ -23,10 +23,12 @@ export interface Stub {
 // The end of a call in the record; no argument holds a NUL.
 const END = '\0\n';
 
+// A call is added in one piece, as several may run side by side.
 const program = (memory: string): string => `#!/bin/sh
 here='${memory}'
-for argument in "$@"; do printf '%s\\0' "$argument" >> "$here/calls"; done
-printf '\\0\\n' >> "$here/calls"
+{ for argument in "$@"; do printf '%s\\0' "$argument"; done; printf '\\0\\n'; } > "$here/call.$$"
+cat "$here/call.$$" >> "$here/calls"
+rm "$here/call.$$"
 . "$here/script"
 cat "$here/stdout"
 cat "$here/stderr" >&2

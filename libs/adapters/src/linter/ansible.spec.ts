@@ -73,7 +73,7 @@ describe('roles', () => {
   };
 
   it('gives each role a playbook that only names it, and the folders where roles lie', async () => {
-    const seen = `for last in "$@"; do :; done; cat "$last" >> '${root}/seen'; echo " $ANSIBLE_ROLES_PATH" >> '${root}/seen'`;
+    const seen = `for last in "$@"; do :; done; echo "$(cat "$last") $ANSIBLE_ROLES_PATH" >> '${root}/seen'`;
     await stub.answer({ script: seen });
     expect((await lint()).found).toEqual({ ok: true, value: [] });
     const lines = (await readFile(join(root, 'seen'), 'utf8')).trim().split('\n').toSorted();

@@ -1,7 +1,6 @@
 import { lstat, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DEFAULT_SETTINGS, fail, ok, SETTINGS_FILE, type Result, type Settings } from '@goldenthread/core';
-import { fileFailure } from './files.ts';
 
 const MAX_BYTES = 1 << 20;
 
@@ -19,7 +18,12 @@ export async function readSettings(root: string): Promise<Result<Settings>> {
     text = await readFile(path, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return ok(DEFAULT_SETTINGS);
-    return fail(fileFailure(error, path));
+    const { message } = error as Error;
+    return fail({
+      code: 'not-permitted',
+      what: `reading ${SETTINGS_FILE}`,
+      hint: `It has to be a file that may be read (${message}).`,
+    });
   }
   const { parseDeclaration, usedSettings, WrittenSettings } = await import('@goldenthread/core/schemas');
   const parsed = parseDeclaration(WrittenSettings, SETTINGS_FILE, text);

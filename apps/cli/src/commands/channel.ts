@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { DEFAULT_CHANNEL, fail, ok, parseVersionName, type Result } from '@goldenthread/core';
+import { DEFAULT_CHANNEL, ok, parseVersionName } from '@goldenthread/core';
 import type { ChannelMoved } from '@goldenthread/engine/release';
 import { withGraph, withPorts } from '../context.ts';
 import { minute, table } from '../text.ts';
@@ -101,16 +101,6 @@ const withMoveOptions = (command: Command): Command =>
     )
     .option('--dry-run', 'say what would be done, change nothing');
 
-/** A channel's name becomes a key of the ledger: it is checked before anything is asked. */
-function nameOf(channel: string): Result<string> {
-  if (/^[a-z0-9][a-z0-9._-]{0,62}$/.test(channel)) return ok(channel);
-  return fail({
-    code: 'usage',
-    detail: `"${channel}" is no name for a channel`,
-    hint: 'Use lower-case letters, digits, ".", "_" and "-".',
-  });
-}
-
 /** `channel set` */
 function setCommand({ signal, finish }: Program): Command {
   return withMoveOptions(new Command('set').description('point a channel to a released version'))
@@ -118,9 +108,8 @@ function setCommand({ signal, finish }: Program): Command {
     .action(async (name: string, options: MoveOptions, command: Command) =>
       finish(
         await withGraph(command, signal, async ({ ports, graph, call, output }) => {
-          const [parsed, channel] = [parseVersionName(name), nameOf(options.channel)];
+          const parsed = parseVersionName(name);
           if (!parsed.ok) return parsed;
-          if (!channel.ok) return channel;
           const { setChannel } = await import('@goldenthread/engine/release');
           const reason = options.reason ?? 'set by hand';
           const order = { ...options, ...parsed.value, reason };
@@ -139,8 +128,6 @@ function undoCommand({ signal, finish }: Program): Command {
     .action(async (image: string, options: MoveOptions, command: Command) =>
       finish(
         await withGraph(command, signal, async ({ ports, graph, call, output }) => {
-          const channel = nameOf(options.channel);
-          if (!channel.ok) return channel;
           const { undoChannel } = await import('@goldenthread/engine/release');
           const done = await undoChannel(
             { ports, graph, call },

@@ -11,17 +11,6 @@ import type { LedgerSnapshot } from './ledger.ts';
 import { ChannelFile, ReleaseRecord, RevocationRecord, ShareFile } from './schema.ts';
 import { versionName, type LedgerState } from './state.ts';
 
-/** Where the record of a release lies. */
-export const releasePath = (image: string, version: string): string => `releases/${image}/${version}.yaml`;
-/** Where the channels of an image lie. */
-export const channelPath = (image: string): string => `channels/${image}.yaml`;
-/** Where the record of a revocation lies. */
-export const revocationPath = (image: string, version: string): string =>
-  `revocations/${image}/${version}.yaml`;
-
-/** Where it says who was given which versions of an image. */
-export const sharePath = (image: string): string => `shares/${image}.yaml`;
-
 /** All that is known of images: what `ledgerState` reads. */
 export const IMAGE_PATHS: readonly string[] = ['releases', 'channels', 'revocations', 'shares'];
 
@@ -35,14 +24,14 @@ interface Kind<T> {
 
 const RELEASE: Kind<ReleaseRecord> = {
   schema: ReleaseRecord,
-  path: ({ image, version }) => releasePath(image, version),
+  path: ({ image, version }) => `releases/${image}/${version}.yaml`,
 };
-const CHANNELS: Kind<ChannelFile> = { schema: ChannelFile, path: ({ image }) => channelPath(image) };
+const CHANNELS: Kind<ChannelFile> = { schema: ChannelFile, path: ({ image }) => `channels/${image}.yaml` };
 const REVOCATION: Kind<RevocationRecord> = {
   schema: RevocationRecord,
-  path: ({ image, version }) => revocationPath(image, version),
+  path: ({ image, version }) => `revocations/${image}/${version}.yaml`,
 };
-const SHARES: Kind<ShareFile> = { schema: ShareFile, path: ({ image }) => sharePath(image) };
+const SHARES: Kind<ShareFile> = { schema: ShareFile, path: ({ image }) => `shares/${image}.yaml` };
 
 /** A file to write: its path and its text, sealed. Throws where the record is not what its schema says: that would be our bug. */
 const written =

@@ -1,5 +1,3 @@
-import type { Failure } from '../failure.ts';
-
 /** Files of the ledger as one revision has them. */
 export interface LedgerSnapshot {
   /** The commit; null where the ledger does not exist yet. */
@@ -47,7 +45,7 @@ export interface LedgerFilter {
 }
 
 /** Folders whose files are written once and never changed: what happened, happened. */
-export const RECORD_FOLDERS: readonly string[] = ['releases', 'revocations'];
+const RECORD_FOLDERS: readonly string[] = ['releases', 'revocations'];
 
 /** The files of an edit that would change a record which stands. */
 export const rewritten = (
@@ -69,6 +67,3 @@ export interface Run {
   /** Where to look for more: the URL of a CI job, or user and machine. */
   readonly id: string;
 }
-
-/** Why a ledger file is refused. */
-export type LedgerFailure = Extract<Failure, { code: 'ledger-corrupt' }>;

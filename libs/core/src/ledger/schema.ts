@@ -21,8 +21,8 @@ export const ReleaseRecord = z
     digest: Digest,
     fingerprint: Digest,
     commit: Sha,
-    /** What it was made on, as released; the version is null where that digest was never released. */
-    base: z.strictObject({ image: Name, version: Version.nullable(), digest: Digest }).nullable(),
+    /** What it was made on: an image that was released itself. */
+    base: z.strictObject({ image: Name, version: Version, digest: Digest }).nullable(),
     bump: z.enum(['first', 'patch', 'minor', 'major']),
     /** In words, such as "role hardening changed". */
     reason: z.string().min(1),

@@ -44,6 +44,10 @@ export type ReleaseStep = { readonly why: string } & (
     }
 );
 
+/** The same step for another version than the one that is released. */
+export const ofVersion = (step: ReleaseStep, version: string): ReleaseStep =>
+  'account' in step ? { ...step, version } : step;
+
 /** A step in words: "share with prod". */
 export const stepWords = (step: ReleaseStep): string => {
   if ('account' in step) {
@@ -67,21 +71,22 @@ export function lacking({ homes, wanted }: Pick<ReleaseObservation, 'homes' | 'w
   });
 }
 
-function storeSteps({ record, homes, wanted }: ReleaseObservation): readonly ReleaseStep[] {
-  const names = new Set(wanted.map(({ name }) => name));
-  const puts = homes
+const puts = ({ record, homes }: ReleaseObservation): readonly ReleaseStep[] =>
+  homes
     .filter(({ found }) => found !== record.digest)
-    .map(({ store }): ReleaseStep => ({ do: 'put', store, why: `${store} does not have it` }));
-  const labels = homes
+    .map(({ store }) => ({ do: 'put', store, why: `${store} does not have it` }));
+
+const labels = ({ record, homes }: ReleaseObservation): readonly ReleaseStep[] =>
+  homes
     .filter(({ labelled }) => labelled !== record.digest)
-    .map(({ store }): ReleaseStep => ({ do: 'label', store, why: `the version names nothing in ${store}` }));
-  const shares = homes.flatMap(({ store, access }) =>
+    .map(({ store }) => ({ do: 'label', store, why: `the version names nothing in ${store}` }));
+
+const shares = ({ homes, wanted }: ReleaseObservation): readonly ReleaseStep[] =>
+  homes.flatMap(({ store, access }) =>
     access
-      .filter(({ account, state }) => names.has(account.name) && state !== 'ready')
+      .filter(({ account, state }) => state !== 'ready' && wanted.some(({ name }) => name === account.name))
       .map(({ account, detail }): ReleaseStep => ({ do: 'share', store, account, why: detail })),
   );
-  return [...puts, ...labels, ...shares];
-}
 
 /** What is to be taken back: last of all, and only what was seen. */
 export const retirements = ({ homes, wanted }: ReleaseObservation): readonly ReleaseStep[] =>
@@ -118,16 +123,12 @@ export function planRelease(seen: ReleaseObservation): Result<readonly ReleaseSt
       expected: record.digest,
       found: taken.labelled ?? '',
     });
-  const steps = storeSteps(seen);
-  const [first, rest] = [
-    steps.filter((step) => step.do === 'put'),
-    steps.filter((step) => step.do !== 'put'),
-  ];
   return ok([
-    ...first,
+    ...puts(seen),
     ...(seen.attested ? [] : [{ do: 'attest', why: 'no trusted signature is beside it' } as const]),
     ...(tag ? [] : [{ do: 'tag', why: 'the version is not tagged in git' } as const]),
-    ...rest,
+    ...labels(seen),
+    ...shares(seen),
     ...(!seen.wasDefault && becomesDefault(state, record)
       ? [{ do: 'default', why: 'it is the newest version' } as const]
       : []),

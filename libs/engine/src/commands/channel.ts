@@ -15,6 +15,7 @@ import {
   type ReleaseRecord,
   type Result,
 } from '@goldenthread/core';
+import { Name } from '@goldenthread/core/schemas';
 import { channelVersion, moveChannel, undoTarget, type Move } from '@goldenthread/core/release';
 import { projectNamed } from '../load.ts';
 import { spread } from '../release/carry-out.ts';
@@ -112,6 +113,16 @@ export const reasonSaid = (reason: string): Result<void> =>
       })
     : ok(undefined);
 
+/** A channel's name is a key of the ledger, where names follow one rule. */
+const channelNamed = (channel: string): Result<void> =>
+  Name.safeParse(channel).success
+    ? ok(undefined)
+    : fail({
+        code: 'usage',
+        detail: `"${channel}" is no name for a channel`,
+        hint: 'Use lower-case letters, digits, ".", "_" and "-".',
+      });
+
 /** What to move, why, and whether only to say what would be. */
 export interface ChannelOrder {
   readonly image: string;
@@ -143,7 +154,8 @@ async function move(
   const { image, channel, reason } = order;
   const project = projectNamed(graph, image, 'image');
   if (!project.ok) return project;
-  const said = reasonSaid(reason);
+  const [named, said] = [channelNamed(channel), reasonSaid(reason)];
+  if (!named.ok) return named;
   if (!said.ok) return said;
   const before = await readState(ports, call);
   if (!before.ok) return before;

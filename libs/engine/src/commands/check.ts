@@ -16,7 +16,7 @@ import { sharesOf } from '@goldenthread/core/release';
 import { observe, type ReleaseCase, type ReleaseWorld } from '../release/observe.ts';
 import { caseOf } from '../release/site.ts';
 import { readState } from '../release/state.ts';
-import { signedAbout, unsigned, type Signed } from '../release/trust.ts';
+import { signedAbout, unsigned, unsignedWords, type Signed } from '../release/trust.ts';
 
 /** One link of the chain from a version to the commit it was made from. */
 export interface Link {
@@ -43,11 +43,9 @@ const said = (failures: readonly Failure[]): string =>
 function ledgerLinks(state: LedgerState, record: ReleaseRecord): readonly Link[] {
   const revoked = revocationOf(state, record);
   const bases = ancestors(state, record);
-  const last = bases.at(-1) ?? record;
-  const open =
-    last.base && last.base.version === null
-      ? [`${last.base.image} ${last.base.digest.slice(0, 19)}, never released`]
-      : [];
+  // What the lowest of them names as its base should have been the next of them.
+  const { base } = bases.at(-1) ?? record;
+  const open = base ? [`${versionName(base)}, of which the ledger has no record`] : [];
   return [
     { link: 'ledger', holds: true, found: `${record.reason}; by ${record.by}, ${record.time}` },
     {
@@ -101,7 +99,7 @@ function signatureLinks(signed: Signed, record: ReleaseRecord): readonly Link[] 
     {
       link: 'signatures',
       holds: missing.length === 0,
-      found: `${missing.length === 0 ? `signed by ${keys.join(', ')}${packages}` : `no trusted key has signed its ${missing.join(' and its ')}`}${refused}`,
+      found: `${missing.length === 0 ? `signed by ${keys.join(', ')}${packages}` : unsignedWords(missing)}${refused}`,
     },
     {
       link: 'provenance',

@@ -23,8 +23,7 @@ async function publishOne(world: ReleaseWorld, name: string): Promise<Result<Pub
   const started = ports.now().getTime();
   const project = projectNamed(graph, name, 'image');
   if (!project.ok) return project;
-  const options = world.builder === undefined ? {} : { builder: world.builder };
-  const proof = await proven({ ...world, options }, project.value);
+  const proof = await proven(world, project.value);
   if (!proof.ok) return proof;
   const { artifact, evidence } = proof.value;
   const usable = await usableBase(ports, name, { kind: 'artifact', artifact }, call);

@@ -14,7 +14,7 @@ import {
   type ReleaseRecord,
   type Result,
 } from '@goldenthread/core';
-import { decideRelease, stepWords, type ReleaseStep } from '@goldenthread/core/release';
+import { decideRelease, ofVersion, stepWords, type ReleaseStep } from '@goldenthread/core/release';
 import { projectNamed } from '../load.ts';
 import { carryOut, rehearse, spread, type Progress } from '../release/carry-out.ts';
 import type { ReleaseWorld } from '../release/observe.ts';
@@ -92,9 +92,7 @@ async function spreadChannels(
     if (!announced.ok) return announced;
     const done = await spread(one.value);
     if (!done.ok) return done;
-    steps.push(
-      ...done.value.steps.map((step) => ('account' in step ? { ...step, version: other.version } : step)),
-    );
+    steps.push(...done.value.steps.map((step) => ofVersion(step, other.version)));
   }
   return ok(steps);
 }
@@ -105,14 +103,13 @@ async function finish(
   { site }: Prepared,
   { record, isNew }: Reserved,
 ): Promise<Result<Outcome>> {
-  const progress = await carryOut({ ...site, record });
+  const progress = await carryOut({ ...site, record, isNew });
   if (!progress.ok) return progress;
-  const state = await readState(job.ports, job.call);
-  if (!state.ok) return state;
-  const others = await spreadChannels(job, state.value, record);
+  const { state } = progress.value;
+  const others = await spreadChannels(job, state, record);
   if (!others.ok) return others;
   const wanted = site.wanted.map(({ name }) => name);
-  const withdrawn = await withdraw(job, state.value, record.image, { wanted, dryRun: false });
+  const withdrawn = await withdraw(job, state, record.image, { wanted, dryRun: false });
   if (!withdrawn.ok) return withdrawn;
   const steps = [...progress.value.steps, ...others.value, ...withdrawn.value];
   const changed = isNew || steps.length > 0;
@@ -130,7 +127,7 @@ async function rehearsal(job: Job, { draft, site }: Prepared, state: LedgerState
   if (!decided.ok) return decided;
   const { record, isNew } = decided.value;
   if (isNew) job.rehearsed.push(record);
-  const progress = await rehearse({ ...site, record });
+  const progress = await rehearse({ ...site, record, isNew });
   if (!progress.ok) return progress;
   const wanted = site.wanted.map(({ name }) => name);
   const withdrawn = await withdraw(job, state, record.image, { wanted, dryRun: true });
@@ -151,7 +148,7 @@ async function isAble({ draft, site }: Prepared, state: LedgerState): Promise<Re
   const decided = decideRelease(state, draft);
   if (!decided.ok) return decided;
   const { record, isNew } = decided.value;
-  const seen = isNew ? await rehearse({ ...site, record }) : ok(null);
+  const seen = isNew ? await rehearse({ ...site, record, isNew }) : ok(null);
   return seen.ok ? ok(undefined) : seen;
 }
 

@@ -295,8 +295,11 @@ export interface Proven {
 }
 
 /** The artifact of an image as it is declared now with its evidence; runs nothing. `evidence-missing` where the tests of now have not passed. */
-export async function proven(job: VerifyJob, project: Project): Promise<Result<Proven>> {
-  const { ports, graph, call } = job;
+export async function proven(
+  { ports, graph, call, builder }: Omit<VerifyJob, 'options'> & Pick<VerifyOptions, 'builder'>,
+  project: Project,
+): Promise<Result<Proven>> {
+  const job: VerifyJob = { ports, graph, call, options: builder === undefined ? {} : { builder } };
   const files = await ports.workspace.files(call);
   if (!files.ok) return files;
   const checks = checksOf(graph, project, files.value);

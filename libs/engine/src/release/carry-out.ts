@@ -6,6 +6,7 @@ import {
   versionName,
   type Access,
   type Failure,
+  type LedgerState,
   type Moved,
   type Result,
 } from '@goldenthread/core';
@@ -20,6 +21,8 @@ export interface Progress {
   readonly moved: Moved;
   /** What the accounts have, as it was last seen. */
   readonly access: readonly Access[];
+  /** What the ledger said when it was last looked at. */
+  readonly state: LedgerState;
 }
 
 interface Look {
@@ -37,12 +40,17 @@ async function look(one: ReleaseCase): Promise<Result<Look>> {
   return steps.ok ? ok({ seen: seen.value, steps: steps.value }) : steps;
 }
 
-const accessIn = ({ homes }: ReleaseObservation): readonly Access[] => homes.flatMap(({ access }) => access);
+/** What was seen, with what was done so far. */
+const progressOf = (
+  { homes, state }: ReleaseObservation,
+  steps: readonly ReleaseStep[],
+  moved: Moved,
+): Progress => ({ steps, moved, access: homes.flatMap(({ access }) => access), state });
 
 /** What would be done for a release, from what is seen now. */
 export async function rehearse(one: ReleaseCase): Promise<Result<Progress>> {
   const now = await look(one);
-  return now.ok ? ok({ steps: now.value.steps, moved: UNMOVED, access: accessIn(now.value.seen) }) : now;
+  return now.ok ? ok(progressOf(now.value.seen, now.value.steps, UNMOVED)) : now;
 }
 
 /** What must hold before a phase: nothing is shared that is not signed, and no channel moves before all accounts have it. */
@@ -85,21 +93,21 @@ export const spread = (one: ReleaseCase): Promise<Result<Progress>> =>
   through(one, [...SPREAD, { steps: [], needs: everywhere }]);
 
 async function through(one: ReleaseCase, phases: readonly Phase[]): Promise<Result<Progress>> {
-  let now = await look(one);
-  let progress: Progress = { steps: [], moved: UNMOVED, access: [] };
+  const first = await look(one);
+  if (!first.ok) return first;
+  let now = first.value;
+  let progress = progressOf(now.seen, [], UNMOVED);
   for (const phase of phases) {
-    if (!now.ok) return now;
-    const failures = phase.needs(now.value.seen);
+    const failures = phase.needs(now.seen);
     if (failures.length > 0) return fail(...failures);
-    const steps = now.value.steps.filter((step) => phase.steps.includes(step.do));
+    const steps = now.steps.filter((step) => phase.steps.includes(step.do));
     const done = await runSteps(one, steps);
     if (!done.ok) return done;
-    progress = {
-      steps: [...progress.steps, ...steps],
-      moved: addMoved(progress.moved, done.value),
-      access: accessIn(now.value.seen),
-    };
-    if (steps.length > 0 && phase !== phases.at(-1)) now = await look(one);
+    progress = progressOf(now.seen, [...progress.steps, ...steps], addMoved(progress.moved, done.value));
+    if (steps.length === 0 || phase === phases.at(-1)) continue;
+    const next = await look(one);
+    if (!next.ok) return next;
+    now = next.value;
   }
   return ok(progress);
 }

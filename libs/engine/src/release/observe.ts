@@ -54,6 +54,8 @@ export interface ReleaseSite {
 /** The same with the version that it is released as. */
 export interface ReleaseCase extends ReleaseSite {
   readonly record: ReleaseRecord;
+  /** This very run gave it its version: nobody can have moved a channel to it or from it yet. */
+  readonly isNew?: boolean;
   /** Accounts that are looked at; the declared ones where nothing else is said. Others may be down without harm. */
   readonly asked?: readonly Account[];
 }
@@ -75,17 +77,17 @@ async function home(
 }
 
 /** Whether all that must be signed is signed by a trusted key. */
-export async function isAttested({ attester, store, artifact, call }: ReleaseCase): Promise<Result<boolean>> {
+async function isAttested({ attester, store, artifact, call }: ReleaseCase): Promise<Result<boolean>> {
   const signed = await signedAbout(attester, store, artifact, call);
   return signed.ok ? ok(unsigned(signed.value).length === 0) : signed;
 }
 
 /** Whether the audit trail says that it was the default: the channel's own history may have been taken back with `git revert`. */
 async function wasDefault(
-  { ports, record, call }: ReleaseCase,
+  { ports, record, isNew, call }: ReleaseCase,
   state: LedgerState,
 ): Promise<Result<boolean>> {
-  if (!becomesDefault(state, record)) return ok(false);
+  if (isNew || !becomesDefault(state, record)) return ok(false);
   const ledger = await ports.ledger();
   if (!ledger.ok) return ledger;
   const trail = await ledger.value.log({ node: record.image, since: record.time }, call);

@@ -99,10 +99,10 @@ export async function prepareRelease(
   project: Project,
   state: LedgerState,
 ): Promise<Result<Prepared>> {
-  const { ports, graph, call, builder } = world;
+  const { ports, graph, call } = world;
   const commit = await head(world);
   if (!commit.ok) return commit;
-  const proof = await proven({ ...world, options: builder === undefined ? {} : { builder } }, project);
+  const proof = await proven(world, project);
   if (!proof.ok) return proof;
   const site = await siteOf(world, project, proof.value);
   if (!site.ok) return site;

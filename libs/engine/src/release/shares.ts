@@ -9,6 +9,7 @@ import {
   type Result,
 } from '@goldenthread/core';
 import {
+  ofVersion,
   retirements,
   shareFile,
   unwantedShares,
@@ -63,7 +64,7 @@ async function look(
   const seen = await observe({ ...one.value, wanted: [], known, asked: known }, state);
   if (!seen.ok) return note('it cannot be asked now');
   const own = retirements(seen.value).filter((step) => 'account' in step && step.account.name === account);
-  return { one: one.value, steps: own.map((step) => ('account' in step ? { ...step, version } : step)) };
+  return { one: one.value, steps: own.map((step) => ofVersion(step, version)) };
 }
 
 const forget = (ports: Ports, image: string, gone: readonly Share[], call: Call): Promise<Result<void>> =>

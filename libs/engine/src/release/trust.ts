@@ -56,6 +56,10 @@ const NEEDED = [
 export const unsigned = ({ trusted }: Signed): readonly string[] =>
   NEEDED.flatMap(([name, type]) => (trusted.some((one) => one.predicateType === type) ? [] : [name]));
 
+/** What is missing, in words. */
+export const unsignedWords = (missing: readonly string[]): string =>
+  `no trusted key has signed its ${missing.join(' and its ')}`;
+
 /** Whether content may be taken from the store: what was released has to bring its signatures. */
 export async function trustedContent(ports: Ports, artifact: Artifact, call: Call): Promise<Result<void>> {
   const state = await readState(ports, call);
@@ -69,7 +73,6 @@ export async function trustedContent(ports: Ports, artifact: Artifact, call: Cal
   if (!signed.ok) return signed;
   const missing = unsigned(signed.value);
   if (missing.length === 0) return ok(undefined);
-  const why = `no trusted key has signed its ${missing.join(' and its ')}`;
   const what = `${artifact.image} ${artifact.digest.slice(0, 19)}`;
-  return fail({ code: 'untrusted', what, why }, ...signed.value.refused);
+  return fail({ code: 'untrusted', what, why: unsignedWords(missing) }, ...signed.value.refused);
 }

@@ -17,7 +17,7 @@ if (status !== 0) process.exit(status ?? 1);
 // when they are needed. What is large and rarely needed, or brings files of its own, stays in node_modules.
 const { rolldown } = await import('rolldown');
 const OUTSIDE =
-  /^(node:|@(aws-sdk|azure|google-cloud|cyclonedx|sigstore)\/|(zod|dockerode|@cdktf\/hcl2json)(\/|$))/;
+  /^(node:|@(aws-sdk|azure|google-cloud|cyclonedx|kubernetes|sigstore)\/|(zod|dockerode|typescript|@cdktf\/hcl2json)(\/|$))/;
 const bundle = await rolldown({
   input: `${root}apps/cli/dist/main.js`,
   platform: 'node',

@@ -6,19 +6,11 @@ terraform {
   }
 }
 
-data "terraform_remote_state" "network" {
-  backend = "local"
-
-  config = {
-    path = "../network/terraform.tfstate"
-  }
-}
-
 module "fleet" {
   source = "../modules/fleet"
 
   name     = "edge"
   image    = var.edge_image
   machines = var.machines
-  zones    = data.terraform_remote_state.network.outputs.zones
+  zones    = var.zones
 }

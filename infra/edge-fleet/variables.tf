@@ -13,3 +13,8 @@ variable "machines" {
   type        = number
   default     = 2
 }
+
+variable "zones" {
+  description = "Zone to its address range"
+  type        = map(string)
+}

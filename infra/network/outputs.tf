@@ -1,4 +1,4 @@
 output "zones" {
   description = "Zone to its address range"
-  value       = { for name, zone in terraform_data.zone : name => zone.output.cidr }
+  value       = local.zones
 }

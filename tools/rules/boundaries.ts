@@ -26,6 +26,7 @@ export const BOUNDARIES: Readonly<Record<string, Boundary>> = {
     may: [
       CORE,
       'node:',
+      '@aws-sdk/client-cloudformation',
       '@aws-sdk/client-ec2',
       '@azure/arm-compute',
       '@azure/core-auth',
@@ -33,6 +34,7 @@ export const BOUNDARIES: Readonly<Record<string, Boundary>> = {
       '@cdktf/hcl2json',
       '@cyclonedx/cyclonedx-library',
       '@google-cloud/compute',
+      '@kubernetes/client-node',
       '@sigstore/bundle',
       '@sigstore/core',
       '@sigstore/verify',
@@ -41,6 +43,7 @@ export const BOUNDARIES: Readonly<Record<string, Boundary>> = {
       'fast-xml-parser',
       'packageurl-js',
       'tar-stream',
+      'typescript',
       'undici',
     ],
     why: "an adapter speaks to one tool by that tool's client library and answers in core's nouns",
@@ -105,6 +108,9 @@ export const SHARED: Readonly<Record<string, string>> = {
   git: 'running git and speaking to its remotes, for the workspace, its history and the ledger',
   namespace: 'Linux namespaces and overlay mounts, for the builder and for machines',
   docker: 'the Docker engine, for the builder and for machines',
+  playbook: 'playbooks checked without running them, for linters and for the engine of stacks',
+  terraform:
+    'running Terraform and reading what it says, for the engine of stacks, the linter and the tester',
   rootfs: 'root file systems of bases, for both back ends of the layered builder',
   'facts/hcl.ts': 'HCL is parsed by a worker that only one place may start and end',
 };

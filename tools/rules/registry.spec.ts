@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { BUILDERS, LINTERS, MACHINES, VERIFIERS } from '../../libs/adapters/src/registry.ts';
+import { BUILDERS, INFRA, LINTERS, MACHINES, VERIFIERS } from '../../libs/adapters/src/registry.ts';
 import type { Parts } from '../../libs/adapters/src/parts.ts';
 import { eager, portNames, registryGaps } from './registry.ts';
 import { code, parse, root } from './source.ts';
@@ -26,6 +26,7 @@ describe('the map of adapters', () => {
     ...Object.entries(BUILDERS).map(([name, load]) => ({ kind: 'builder', name, load })),
     ...Object.entries(VERIFIERS).map(([name, load]) => ({ kind: 'verifier', name, load })),
     ...Object.entries(LINTERS).map(([name, load]) => ({ kind: 'linter', name, load })),
+    ...Object.entries(INFRA).map(([name, load]) => ({ kind: 'engine', name, load })),
     ...Object.entries(MACHINES).map(([name, load]) => ({ kind: 'machine', name, load })),
   ])('the $kind $name is what its name says', async ({ name, load }) => {
     const make = await load();

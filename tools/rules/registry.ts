@@ -6,7 +6,16 @@ const SRC = 'libs/adapters/src';
 const MAPS = [`${SRC}/registry.ts`, `${SRC}/assemble.ts`];
 
 /** Folders whose files are parts of adapters and no adapters. */
-export const PARTS: readonly string[] = ['namespace', 'docker', 'rootfs', 'git', 'oci', 'cloud'];
+export const PARTS: readonly string[] = [
+  'namespace',
+  'docker',
+  'rootfs',
+  'git',
+  'oci',
+  'cloud',
+  'playbook',
+  'terraform',
+];
 
 /** The names of ports: what the world of a command consists of, and what adapters are made from. */
 export function portNames(ports: Source): readonly string[] {

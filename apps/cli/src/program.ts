@@ -1,16 +1,23 @@
 import { Command, CommanderError } from 'commander';
 import type { Program } from './commands/program.ts';
 import { bakeCommand } from './commands/bake.ts';
+import { applyCommand } from './commands/apply.ts';
+import { destroyCommand } from './commands/destroy.ts';
 import { doctorCommand } from './commands/doctor.ts';
+import { driftCommand } from './commands/drift.ts';
 import { graphCommand } from './commands/graph.ts';
 import { channelCommand } from './commands/channel.ts';
 import { gcCommand } from './commands/gc.ts';
+import { impactCommand } from './commands/impact.ts';
 import { lineageCommand } from './commands/lineage.ts';
 import { lintCommand } from './commands/lint.ts';
 import { logCommand } from './commands/log.ts';
+import { planCommand } from './commands/plan.ts';
 import { publishCommand } from './commands/publish.ts';
 import { releaseCommand } from './commands/release.ts';
 import { revokeCommand } from './commands/revoke.ts';
+import { testCommand } from './commands/test.ts';
+import { validateCommand } from './commands/validate.ts';
 import { verifyCommand } from './commands/verify.ts';
 import { whyCommand } from './commands/why.ts';
 
@@ -24,6 +31,13 @@ const COMMANDS = [
   channelCommand,
   revokeCommand,
   lineageCommand,
+  planCommand,
+  applyCommand,
+  driftCommand,
+  destroyCommand,
+  impactCommand,
+  validateCommand,
+  testCommand,
   logCommand,
   lintCommand,
   graphCommand,

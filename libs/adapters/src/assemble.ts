@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import {
   fail,
   near,
@@ -12,13 +11,25 @@ import {
   type MachineHost,
   type Ports,
   type Result,
+  type Tree,
 } from '@goldenthread/core';
 import { createFacts } from './facts/disk.ts';
-import { writeWhole } from './files.ts';
 import { createLocks } from './locks/socket.ts';
 import type { Parts } from './parts.ts';
 import { assembleReleases } from './assemble-releases.ts';
-import { BUILDERS, catalogue, LINTERS, MACHINES, VERIFIERS, type Load } from './registry.ts';
+import { createReports } from './reports.ts';
+import {
+  BUILDERS,
+  catalogue,
+  INFRA,
+  LINTERS,
+  MACHINES,
+  POLICIES,
+  TESTERS,
+  VERIFIERS,
+  type Load,
+} from './registry.ts';
+import { slowHash } from './slow-hash.ts';
 import { createBlobs } from './store/blobs.ts';
 import { createRecords } from './records.ts';
 import { createTools } from './tools/path.ts';
@@ -49,22 +60,21 @@ function ignored(nxJson: string | null): readonly string[] {
 
 /** An adapter of the user's own: a module whose `create` takes the same parts. */
 async function own<T>(path: string, parts: Parts): Promise<Result<T>> {
-  try {
-    const module = (await import(pathToFileURL(resolve(parts.root, path)).href)) as {
-      readonly create?: (parts: Parts) => T;
-    };
-    if (typeof module.create === 'function') return ok(module.create(parts));
+  const { importOwn, thrownText, unloadable } = await import('./own-module.ts');
+  const module = await importOwn(parts.root, path);
+  if (!module.ok) return module;
+  // What a module of somebody else exports has the type that we hope for.
+  const { create } = module.value as { readonly create?: (parts: Parts) => T };
+  if (typeof create !== 'function')
     return fail({
       code: 'usage',
       detail: `${path} does not export a function \`create\``,
       hint: 'Export `create(parts)` that answers the adapter.',
     });
+  try {
+    return ok(create(parts));
   } catch (error) {
-    return fail({
-      code: 'usage',
-      detail: `${path} cannot be loaded: ${(error as Error).message}`,
-      hint: 'Give the path of a JavaScript module, relative to the workspace root.',
-    });
+    return fail(unloadable(path, thrownText(error)));
   }
 }
 
@@ -112,6 +122,20 @@ async function engines(parts: Parts, call: Call): ReturnType<Ports['engines']> {
   );
 }
 
+/** The workspace at a commit, read like this one. */
+async function treeAt(root: string, commit: string, call: Call): Promise<Result<Tree>> {
+  const { checkout } = await import('./git/checkout.ts');
+  const out = await checkout(root, commit, call);
+  if (!out.ok) return out;
+  const workspace = createGitWorkspace(out.value.root);
+  const facts = createFacts({
+    root: out.value.root,
+    cacheFile: null,
+    ignore: ignored(workspace.read('nx.json')),
+  });
+  return ok({ workspace, facts, dispose: out.value.dispose });
+}
+
 /** Turns names into objects: the ports over this workspace and this home folder. */
 export function assemblePorts({ root, home }: { readonly root: string; readonly home: string }): Ports {
   const blobs = createBlobs(home);
@@ -129,15 +153,17 @@ export function assemblePorts({ root, home }: { readonly root: string; readonly 
     locks: createLocks(home),
     records: createRecords(home, blobs),
     ...assembleReleases(parts),
-    reports: {
-      write: (project, file, record) =>
-        writeWhole(join(root, '.goldenthread', project, file), `${JSON.stringify(record, null, 2)}\n`),
-    },
+    tree: (commit, call) => treeAt(root, commit, call),
+    reports: createReports(root),
     now: () => new Date(),
+    slowHash,
     hash: (text) => `sha256:${createHash('sha256').update(text).digest('hex')}`,
     builder: (name) => load('builder', BUILDERS, name, parts),
     verifier: (name) => load('verifier', VERIFIERS, name, parts),
     linter: (name) => load('linter', LINTERS, name, parts),
+    infra: (name) => load('engine', INFRA, name, parts),
+    testers: () => Promise.all(TESTERS.map(async (make) => (await make())(parts))),
+    policy: (kind) => load('policy', POLICIES, kind, parts),
     machines: (on, call) => machines(parts, on, call),
     catalogue,
     engines: (call) => engines(parts, call),

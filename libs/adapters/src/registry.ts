@@ -5,12 +5,15 @@ import type {
   ImageBuilder,
   ImageStore,
   ImageVerifier,
+  InfraEngine,
   Ledger,
   Linter,
   MachineHost,
+  PolicyChecker,
   Ports,
   Run,
   Settings,
+  StackTester,
   Tool,
 } from '@goldenthread/core';
 import type { Parts } from './parts.ts';
@@ -43,8 +46,32 @@ export const VERIFIERS: Readonly<Record<string, Load<ImageVerifier>>> = {
 export const LINTERS: Readonly<Record<string, Load<Linter>>> = {
   ansible: async () => (await import('./linter/ansible.ts')).createAnsibleLinter,
   'ansible-lint': async () => (await import('./linter/ansible-lint.ts')).createAnsibleLint,
+  checkov: async () => (await import('./linter/checkov.ts')).createCheckov,
   packer: async () => (await import('./linter/packer.ts')).createPackerLinter,
+  terraform: async () => (await import('./linter/terraform.ts')).createTerraformLinter,
+  tflint: async () => (await import('./linter/tflint.ts')).createTflint,
   yamllint: async () => (await import('./linter/yamllint.ts')).createYamllint,
+};
+
+/** Engines of infrastructure by name. */
+export const INFRA: Readonly<Record<string, Load<InfraEngine>>> = {
+  terraform: async () => (await import('./infra/terraform.ts')).createTerraform,
+  opentofu: async () => (await import('./infra/terraform.ts')).createOpentofu,
+  ansible: async () => (await import('./infra/ansible.ts')).createAnsible,
+  cloudformation: async () => (await import('./infra/cloudformation.ts')).createCloudformation,
+  kubernetes: async () => (await import('./infra/kubernetes.ts')).createKubernetes,
+};
+
+/** What runs the tests of stacks. */
+export const TESTERS: readonly Load<StackTester>[] = [
+  async () => (await import('./tester/terraform.ts')).createTerraformTester,
+  async () => (await import('./tester/go.ts')).createGoTester,
+];
+
+/** What judges plans by rules in files, by the key of environment.yaml. */
+export const POLICIES: Readonly<Record<string, Load<PolicyChecker>>> = {
+  rule: async () => (await import('./policy/function.ts')).createFunctionPolicy,
+  rego: async () => (await import('./policy/rego.ts')).createRegoPolicy,
 };
 
 /** Where machines are started, the preferred first. */
@@ -95,19 +122,27 @@ export const RELEASES = {
 
 /** Every tool that some adapter may need. */
 export async function catalogue(): Promise<readonly Tool[]> {
-  const [namespace, ansible, packer, docker, rootfs, testinfra, git, ...linters] = await Promise.all([
-    import('./namespace/tools.ts'),
-    import('./builder/ansible.ts'),
-    import('./builder/packer.ts'),
-    import('./docker/engine.ts'),
-    import('./rootfs/mmdebstrap.ts'),
-    import('./verifier/testinfra.ts'),
-    import('./git/git.ts'),
-    import('./linter/ansible.ts').then(({ ANSIBLE_SYNTAX }) => ANSIBLE_SYNTAX),
-    import('./linter/ansible-lint.ts').then(({ ANSIBLE_LINT }) => ANSIBLE_LINT),
-    import('./linter/packer.ts').then(({ PACKER_SYNTAX }) => PACKER_SYNTAX),
-    import('./linter/yamllint.ts').then(({ YAMLLINT }) => YAMLLINT),
-  ]);
+  const [namespace, ansible, packer, docker, rootfs, testinfra, git, terraform, rego, ...linters] =
+    await Promise.all([
+      import('./namespace/tools.ts'),
+      import('./builder/ansible.ts'),
+      import('./builder/packer.ts'),
+      import('./docker/engine.ts'),
+      import('./rootfs/mmdebstrap.ts'),
+      import('./verifier/testinfra.ts'),
+      import('./git/git.ts'),
+      import('./terraform/tool.ts'),
+      import('./policy/rego.ts'),
+      import('./linter/ansible.ts').then(({ ANSIBLE_SYNTAX }) => ANSIBLE_SYNTAX),
+      import('./linter/ansible-lint.ts').then(({ ANSIBLE_LINT }) => ANSIBLE_LINT),
+      import('./linter/packer.ts').then(({ PACKER_SYNTAX }) => PACKER_SYNTAX),
+      import('./tester/go.ts').then(({ GO }) => GO),
+      import('./infra/cloudformation-source.ts').then(({ CDK }) => CDK),
+      import('./infra/cloudformation-source.ts').then(({ SERVERLESS }) => SERVERLESS),
+      import('./linter/yamllint.ts').then(({ YAMLLINT }) => YAMLLINT),
+      import('./linter/tflint.ts').then(({ TFLINT }) => TFLINT),
+      import('./linter/checkov.ts').then(({ CHECKOV }) => CHECKOV),
+    ]);
   return [
     ...namespace.NAMESPACE_TOOLS,
     namespace.TAR,
@@ -117,6 +152,10 @@ export async function catalogue(): Promise<readonly Tool[]> {
     rootfs.MMDEBSTRAP,
     testinfra.TESTINFRA,
     git.GIT,
+    terraform.TERRAFORM,
+    terraform.OPENTOFU,
+    rego.CONFTEST,
+    rego.OPA,
     ...linters,
   ];
 }

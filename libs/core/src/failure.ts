@@ -1,5 +1,6 @@
 import type { Finding } from './lint.ts';
 import type { Position } from './position.ts';
+import type { Violation } from './stack/policy.ts';
 
 /** Everything that can go wrong and is foreseen. A new member does not compile until words.ts words it. */
 export type Failure =
@@ -54,6 +55,8 @@ export type Failure =
       readonly image: string;
       readonly failed: readonly { readonly name: string; readonly message: string }[];
       readonly total: number;
+      /** What to do, where the tests are not those of an image. */
+      readonly next?: string;
     }
   | {
       readonly code: 'tests-missing';
@@ -135,6 +138,82 @@ export type Failure =
       readonly doing: string;
       readonly status: number;
       readonly detail: string;
+    }
+  | {
+      /** An approved plan that does not hold any more. */
+      readonly code: 'plan-outdated';
+      readonly stack: string;
+      readonly environment: string;
+      /** What moved, in words. */
+      readonly moved: readonly string[];
+    }
+  | { readonly code: 'plan-missing'; readonly stack: string; readonly environment: string }
+  | {
+      /** What is planned is not what was applied there: another state, another engine. */
+      readonly code: 'state-other';
+      readonly stack: string;
+      readonly environment: string;
+      readonly why: string;
+    }
+  | {
+      /** It cannot be planned before something else has happened. */
+      readonly code: 'plan-deferred';
+      readonly stack: string;
+      readonly environment: string;
+      readonly why: string;
+    }
+  | {
+      readonly code: 'policy-violated';
+      readonly stack: string;
+      readonly environment: string;
+      readonly violations: readonly Violation[];
+    }
+  | {
+      /** Somebody else changes this state, or has died while changing it. */
+      readonly code: 'state-locked';
+      readonly stack: string;
+      readonly environment: string;
+      /** Who holds it since when, as far as the lock says. */
+      readonly holder: string;
+      /** How to free it where its holder is dead. */
+      readonly wayOut: string;
+    }
+  | {
+      readonly code: 'apply-failed';
+      readonly stack: string;
+      readonly environment: string;
+      readonly detail: string;
+      readonly log?: string;
+    }
+  | {
+      /** It was applied, and yet a new plan would change something. */
+      readonly code: 'not-settled';
+      readonly stack: string;
+      readonly environment: string;
+      readonly changes: readonly string[];
+    }
+  | {
+      readonly code: 'drifted';
+      readonly stack: string;
+      readonly environment: string;
+      readonly changes: readonly string[];
+      /** What happens to it, in words. */
+      readonly next: string;
+    }
+  | {
+      /** Drift that a plan would put right, once somebody approves it. */
+      readonly code: 'repair-waits';
+      readonly stack: string;
+      readonly environment: string;
+      readonly changes: readonly string[];
+      readonly next: string;
+    }
+  | {
+      readonly code: 'destroy-refused';
+      readonly stack: string;
+      readonly environment: string;
+      readonly why: string;
+      readonly next: string;
     };
 
 /** What a caller should do about a failure: try again soon, wait for somebody, or stop until a person changes something. */
@@ -175,6 +254,17 @@ const DISPOSITIONS: { readonly [Code in Failure['code']]: Disposition } = {
   'ledger-lost': 'stop',
   'ledger-contended': 'retry',
   'store-refused': 'stop',
+  'plan-outdated': 'stop',
+  'state-other': 'stop',
+  'plan-missing': 'wait',
+  'plan-deferred': 'wait',
+  'policy-violated': 'stop',
+  'state-locked': 'wait',
+  'apply-failed': 'stop',
+  'not-settled': 'stop',
+  drifted: 'stop',
+  'repair-waits': 'wait',
+  'destroy-refused': 'wait',
 };
 
 /** The one table of what to do about each failure. */

@@ -1,9 +1,9 @@
 import type { Access, Account, AccountKind, Moved } from './account.ts';
 import type { Artifact, Evidence, Suite } from './artifact.ts';
 import type { Attachment } from './attest/attachment.ts';
-import type { Step } from './bake/step.ts';
+import type { BakeOrder, Built } from './bake/order.ts';
 import type { Json } from './canonical.ts';
-import type { BaseSource, ImageTest, Variables } from './declaration/image.ts';
+import type { ImageTest } from './declaration/image.ts';
 import type { Image } from './declaration/used.ts';
 import type { Event } from './event.ts';
 import type { FactRequest, Facts } from './graph/facts.ts';
@@ -12,6 +12,7 @@ import type { Finding } from './lint.ts';
 import type { Commit, Tag } from './release/commit.ts';
 import type { Result } from './result.ts';
 import type { Settings } from './settings.ts';
+import type { InfraEngine, PolicyChecker, StackTester } from './stack/engine.ts';
 
 /** Always the last argument of a port: how to stop it, and where it says what happens. */
 export interface Call {
@@ -69,6 +70,13 @@ export interface Workspace {
   commit(call: Call): Promise<Result<{ readonly sha: string; readonly dirty: boolean } | null>>;
 }
 
+/** The workspace as an older commit has it, in a folder of its own until it is disposed of. */
+export interface Tree {
+  readonly workspace: Workspace;
+  readonly facts: FactSource;
+  dispose(): Promise<void>;
+}
+
 /** Reads source files and says what they refer to; remembers what has not changed. */
 export interface FactSource {
   load(requests: readonly FactRequest[]): Promise<readonly Facts[]>;
@@ -80,38 +88,6 @@ export interface Locks {
   hold(name: string, project: string, call: Call): Promise<Result<() => Promise<void>>>;
   /** Waits for one of as many slots as there are cores. */
   slot(project: string, call: Call): Promise<Result<() => Promise<void>>>;
-}
-
-/** What a bake is made on, ready for a builder. */
-export type BakeBase =
-  | { readonly kind: 'artifact'; readonly artifact: Artifact }
-  | { readonly kind: 'source'; readonly source: Exclude<BaseSource, { image: string }> }
-  | { readonly kind: 'none' };
-
-/** Everything a builder needs to know about one bake. */
-export interface BakeOrder {
-  readonly image: Image;
-  readonly fingerprint: string;
-  readonly base: BakeBase;
-  /** Layers to make in order; empty for builders that read the playbook themselves. */
-  readonly steps: readonly Step[];
-  /** Folders (relative to the root) in which Ansible looks for roles. */
-  readonly rolePaths: readonly string[];
-  readonly variables: Variables;
-  /** Versions of the tools that the builder named, by name. */
-  readonly tools: Readonly<Record<string, string>>;
-  /** Make everything again, whatever is there. */
-  readonly force: boolean;
-}
-
-/** What a builder made; the engine turns it into an artifact record. */
-export interface Built {
-  readonly digest: string;
-  readonly size: number;
-  readonly base: { readonly digest: string } | null;
-  readonly backend?: string;
-  readonly layers: Artifact['layers'];
-  readonly external: Artifact['external'];
 }
 
 /** Bakes images: image and base in, content in the blob store out. */
@@ -352,8 +328,10 @@ export interface Linter {
   lint(target: LintTarget, call: Call): Promise<Result<readonly Finding[]>>;
 }
 
-/** Records that a run leaves in the workspace for CI to collect. */
+/** Records that a run leaves in the workspace for CI to collect, and to hand to a later run. */
 export interface Reports {
+  /** The text of `.goldenthread/<project>/<file>`; null where there is none. At most 64 MiB. */
+  read(project: string, file: string): Promise<Result<string | null>>;
   /** Writes `.goldenthread/<project>/<file>`, which git ignores. */
   write(project: string, file: string, record: object): Promise<Result<void>>;
 }
@@ -367,6 +345,8 @@ export interface Ports {
   readonly records: Records;
   readonly reports: Reports;
   readonly history: History;
+  /** The workspace at a commit that this clone has. */
+  tree(commit: string, call: Call): Promise<Result<Tree>>;
   /** Fails where .goldenthread.yaml is not what it should be, and only where it is needed. */
   settings(): Promise<Result<Settings>>;
   /** Where artifacts are published. */
@@ -384,9 +364,16 @@ export interface Ports {
   readonly now: () => Date;
   /** `sha256:…` of a text. */
   readonly hash: (text: string) => string;
+  /** The same, so slow that nobody guesses a short text from it: for what may hold secrets. */
+  readonly slowHash: (text: string) => string;
   builder(name: string): Promise<Result<ImageBuilder>>;
   verifier(name: string): Promise<Result<ImageVerifier>>;
   linter(name: string): Promise<Result<Linter>>;
+  /** By name, or by a path (relative to the workspace root) for one of the user's own. */
+  infra(name: string): Promise<Result<InfraEngine>>;
+  /** All that know tests of stacks. */
+  testers(): Promise<readonly StackTester[]>;
+  policy(kind: 'rule' | 'rego'): Promise<Result<PolicyChecker>>;
   machines(on: ImageTest['on'], call: Call): Promise<Result<MachineHost>>;
   /** Every tool that an adapter may need. */
   catalogue(): Promise<readonly Tool[]>;

@@ -13,6 +13,9 @@ const finding = {
   level: 'error',
 } as const;
 
+const place = { stack: 'network', environment: 'production' } as const;
+const violation = { rule: 'protect zone', level: 'deny', resource: null, message: 'no', at } as const;
+
 type Sample<C> = C extends Failure['code'] ? Extract<Failure, { code: C }> : never;
 
 /** One of each kind: a new failure does not compile until it is here. */
@@ -83,6 +86,22 @@ const SAMPLES: { readonly [Code in Failure['code']]: Sample<Code> } = {
     status: 507,
     detail: 'full',
   },
+  'plan-outdated': { code: 'plan-outdated', ...place, moved: ['its state has moved from 1 to 2'] },
+  'plan-missing': { code: 'plan-missing', ...place },
+  'state-other': { code: 'state-other', ...place, why: 'its state is gone' },
+  'plan-deferred': { code: 'plan-deferred', ...place, why: 'zones of network is not known yet' },
+  'policy-violated': { code: 'policy-violated', ...place, violations: [violation] },
+  'state-locked': { code: 'state-locked', ...place, holder: 'ann@laptop', wayOut: 'Free it.' },
+  'apply-failed': { code: 'apply-failed', ...place, detail: 'no quota', log: '/log' },
+  'not-settled': { code: 'not-settled', ...place, changes: ['update clock'] },
+  drifted: { code: 'drifted', ...place, changes: ['+ create network'], next: 'Apply it.' },
+  'repair-waits': { code: 'repair-waits', ...place, changes: ['+ create network'], next: 'Approve it.' },
+  'destroy-refused': {
+    code: 'destroy-refused',
+    ...place,
+    why: 'fleet stands on it',
+    next: 'Destroy fleet first.',
+  },
 };
 
 /** Forms of a failure that leave something out. */
@@ -96,6 +115,7 @@ const BARE: readonly Failure[] = [
   { ...SAMPLES['folder-shared'], folder: '' },
   { ...SAMPLES['version-unknown'], near: [] },
   { ...SAMPLES.revoked, by: 'edge@1.4.1' },
+  { ...SAMPLES['policy-violated'], violations: [violation, { ...violation, resource: 'zone' }] },
 ];
 
 const all = [...Object.values(SAMPLES), ...BARE];

@@ -1,6 +1,7 @@
 import type { Failure } from './failure.ts';
 import { findingText } from './lint.ts';
 import { place, underline } from './position.ts';
+import { violationText } from './stack/policy.ts';
 
 /** A failure in words: what happened (first line says where), details to show below it, and what to do next. */
 export interface Words {
@@ -13,6 +14,19 @@ const didYouMean = (near: readonly string[]): string =>
   near.length > 0 ? `Did you mean ${near.map((name) => `"${name}"`).join(' or ')}?` : '';
 
 const logged = (log: string | undefined): string => (log === undefined ? '' : ` The whole log: ${log}`);
+
+/** A stack in one of its environments. */
+interface Placed {
+  readonly stack: string;
+  readonly environment: string;
+}
+
+const stackIn = ({ stack, environment }: Placed): string => `${stack} in ${environment}`;
+
+const run = (verb: string, { stack, environment }: Placed): string =>
+  `goldenthread ${verb} ${stack} --environment ${environment}`;
+
+const listed = (lines: readonly string[]): string => lines.map((line) => `  ${line}`).join('\n');
 
 type Wording = { readonly [Code in Failure['code']]: (failure: Extract<Failure, { code: Code }>) => Words };
 
@@ -45,7 +59,7 @@ const WORDING: Wording = {
   cycle: (f) => ({
     what: `${place(f.at)}: these need each other: ${f.path.join(' -> ')}`,
     detail: underline(f.at),
-    next: 'Take one of these edges out; nothing can be baked before itself.',
+    next: 'Take one of these edges out; nothing can be made before itself.',
   }),
   'project-unknown': (f) => ({
     what: `there is no ${f.kind} "${f.name}" in this workspace`,
@@ -75,7 +89,7 @@ const WORDING: Wording = {
     detail: f.failed
       .map((test) => `  ${test.name}\n    ${test.message.split('\n').join('\n    ')}`)
       .join('\n'),
-    next: `\`goldenthread verify ${f.image} --keep\` keeps the machine, to look around in it.`,
+    next: f.next ?? `\`goldenthread verify ${f.image} --keep\` keeps the machine, to look around in it.`,
   }),
   'tests-missing': (f) =>
     f.skipped === undefined
@@ -173,6 +187,56 @@ const WORDING: Wording = {
     what: `${f.store} refused ${f.doing} (HTTP ${f.status})`,
     detail: f.detail,
     next: 'See what it says; then run again: it goes on with what is missing.',
+  }),
+  'plan-outdated': (f) => ({
+    what: `${stackIn(f)}: the approved plan does not hold any more, the world moved`,
+    detail: listed(f.moved),
+    next: `Plan again (\`${run('plan', f)}\`) and approve that.`,
+  }),
+  'plan-missing': (f) => ({
+    what: `${stackIn(f)} would change, and no plan of it was approved`,
+    next: `\`${run('plan', f)}\` shows it; \`apply --plan .goldenthread\` takes what plan wrote, on a terminal apply asks, and --auto-approve approves it unseen.`,
+  }),
+  'state-other': (f) => ({
+    what: `${stackIn(f)} is not what was applied there: ${f.why}`,
+    next: `Plan it where its state can be seen, as it was. Where it was moved on purpose: \`${run('destroy', f)} --forget\` drops the record and touches nothing.`,
+  }),
+  'plan-deferred': (f) => ({
+    what: `${stackIn(f)} cannot be planned yet: ${f.why}`,
+    next: 'Nothing is invented for it; plan it again after that.',
+  }),
+  'policy-violated': (f) => ({
+    what: `${stackIn(f)}: the plan breaks ${f.violations.length === 1 ? 'a rule' : `${f.violations.length} rules`} of the environment`,
+    detail: listed(f.violations.map(violationText)),
+    next: 'Change the stack, or the rule where it stands.',
+  }),
+  'state-locked': (f) => ({
+    what: `the state of ${stackIn(f)} is locked by ${f.holder}`,
+    next: f.wayOut,
+  }),
+  'apply-failed': (f) => ({
+    what: `${stackIn(f)}: the apply failed`,
+    detail: f.detail,
+    next: `What was done is kept. Correct what it says and plan again: the plan shows what is left.${logged(f.log)}`,
+  }),
+  'not-settled': (f) => ({
+    what: `${stackIn(f)} was applied, and yet a new plan would change it again`,
+    detail: listed(f.changes),
+    next: 'Make it say what it means: whatever changes at every run can be told from drift by nobody.',
+  }),
+  drifted: (f) => ({
+    what: `${stackIn(f)} is not what was applied`,
+    detail: listed(f.changes),
+    next: f.next,
+  }),
+  'repair-waits': (f) => ({
+    what: `${stackIn(f)} is not what was applied, and the plan that puts it right waits for approval`,
+    detail: listed(f.changes),
+    next: f.next,
+  }),
+  'destroy-refused': (f) => ({
+    what: `${stackIn(f)} is not destroyed: ${f.why}`,
+    next: f.next,
   }),
 };
 

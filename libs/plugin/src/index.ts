@@ -19,7 +19,7 @@ import {
   type Project,
 } from '@goldenthread/core/graph';
 import { readGraph } from '@goldenthread/engine/load';
-import { targetsOf } from './targets.ts';
+import { stacksOf, targetsOf, type Stacks } from './targets.ts';
 
 /** Options of the plugin in nx.json. */
 export interface PluginOptions {
@@ -50,14 +50,14 @@ async function graphOf(root: string, files: readonly string[], options: PluginOp
   return graph;
 }
 
-function node(project: Project): CreateNodesResult {
+function node(project: Project, stacks: Stacks): CreateNodesResult {
   return {
     projects: {
       [project.root]: {
         name: project.name,
         projectType: project.kind === 'role' ? 'library' : 'application',
         tags: [`kind:${project.kind}`],
-        targets: targetsOf(project),
+        targets: targetsOf(project, stacks),
       },
     },
   };
@@ -93,9 +93,10 @@ export const createNodes: CreateNodes<PluginOptions> = [
   async (files, options, { workspaceRoot }) => {
     const graph = await graphOf(workspaceRoot, files, options ?? {});
     const ofRole = new Map(files.map((file) => [folder(folder(file)), file]));
+    const stacks = stacksOf(graph);
     const results: NodeResults = Array.from(graph.projects.values(), (project) => [
       ofRole.get(project.file) ?? project.file,
-      node(project),
+      node(project, stacks),
     ]);
     return graph.failures.length > 0 ? refuse(graph.failures, files, results) : results;
   },

@@ -23,6 +23,10 @@ export type MemoryFiles = Map<string, string>;
 /** `sha256:…` of a text. */
 export const sha256 = (text: string): string => `sha256:${createHash('sha256').update(text).digest('hex')}`;
 
+/** The commit that stands for this content. */
+export const commitOf = (committed: ReadonlyMap<string, string>): string =>
+  sha256([...committed].join()).slice(7, 47);
+
 /** A workspace of these files; `committed` is what all revisions hold. */
 export function memoryWorkspace(files: MemoryFiles, committed: () => ReadonlyMap<string, string>): Workspace {
   const paths = (): readonly string[] => [...files.keys()].sort();
@@ -38,8 +42,7 @@ export function memoryWorkspace(files: MemoryFiles, committed: () => ReadonlyMap
     },
     changed: async () => ok(changed()),
     read: (path) => files.get(path) ?? null,
-    commit: async () =>
-      ok({ sha: sha256([...committed()].join()).slice(7, 47), dirty: changed().length > 0 }),
+    commit: async () => ok({ sha: commitOf(committed()), dirty: changed().length > 0 }),
   };
 }
 

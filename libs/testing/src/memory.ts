@@ -20,7 +20,9 @@ import {
   type Settings,
 } from '@goldenthread/core';
 import { fakeVerifier } from './contract/verifier.ts';
-import { memoryFacts, memoryWorkspace, sha256, type MemoryFiles } from './memory-sources.ts';
+import { memoryEngine, memoryInfra, type MemoryInfra } from './memory-infra.ts';
+import { memoryPolicy, memoryTester } from './memory-judges.ts';
+import { commitOf, memoryFacts, memoryWorkspace, sha256, type MemoryFiles } from './memory-sources.ts';
 import {
   memoryAttester,
   memoryHistory,
@@ -46,6 +48,10 @@ export interface MemoryWorld extends MemoryRecords {
   readonly events: Event[];
   /** What is kept beyond this machine. */
   readonly releases: MemoryReleases;
+  /** What the engines of infrastructure manage, all of them in memory. */
+  readonly infra: MemoryInfra;
+  /** Trees of older commits, by commit. */
+  readonly trees: Map<string, MemoryFiles>;
   settings: Settings;
   /** Names of machines that were started and not stopped. */
   readonly running: Set<string>;
@@ -173,6 +179,13 @@ function portsOf(world: MemoryWorld, slots: number, committed: () => ReadonlyMap
     locks: memoryLocks(slots),
     records: memoryRecords(world),
     history: memoryHistory(world.releases),
+    async tree(commit) {
+      const files = world.trees.get(commit);
+      if (!files)
+        return fail({ code: 'usage', detail: `there is no commit ${commit}`, hint: 'Name another.' });
+      const workspace = { ...memoryWorkspace(files, () => files), root: commit };
+      return ok({ workspace, facts: memoryFacts(files), dispose: async () => undefined });
+    },
     settings: async () => ok(world.settings),
     store: async () => ok(memoryStore(world.releases)),
     homes: async () => ok([memoryStore(world.releases)]),
@@ -183,6 +196,10 @@ function portsOf(world: MemoryWorld, slots: number, committed: () => ReadonlyMap
     sweep: async () => ok({ records: 0, blobs: 0, others: 0, bytes: 0 }),
     run: async () => ok({ by: 'Memory <memory@localhost>', id: 'a run in memory' }),
     reports: {
+      read: async (project, file) => {
+        const record = world.reports.get(`${project}/${file}`);
+        return ok(record === undefined ? null : JSON.stringify(record));
+      },
       write: async (project, file, record) => ok(void world.reports.set(`${project}/${file}`, record)),
     },
     // Each look at the clock is a second later, so that times are told apart and no spec waits.
@@ -191,6 +208,10 @@ function portsOf(world: MemoryWorld, slots: number, committed: () => ReadonlyMap
     builder: async (name) => ok(builder(name, world)),
     verifier: async (name) => ok(verifier(name, world)),
     linter: async (name) => ok(linter(name, world)),
+    infra: async (name) => ok(memoryEngine(world.infra, name)),
+    testers: async () => [memoryTester(world.files)],
+    policy: async (kind) => ok(memoryPolicy(kind, world.files)),
+    slowHash: sha256,
     machines: async () => ok(host(world)),
     catalogue: async () => [],
     engines: async () => [],
@@ -201,8 +222,11 @@ function portsOf(world: MemoryWorld, slots: number, committed: () => ReadonlyMap
 export function memoryWorld(given: Readonly<Record<string, string>>, slots = 2): MemoryWorld {
   const files: MemoryFiles = new Map(Object.entries(given));
   let committed = new Map(files);
+  const trees = new Map<string, MemoryFiles>([[commitOf(committed), committed]]);
   const world: Omit<MemoryWorld, 'ports'> = {
     files,
+    trees,
+    infra: memoryInfra((root, path) => (trees.get(root) ?? files).get(path) ?? null),
     tools: new Map(),
     built: [],
     contents: new Set(),
@@ -219,7 +243,10 @@ export function memoryWorld(given: Readonly<Record<string, string>>, slots = 2):
       signal,
       emit: (event) => void world.events.push(event),
     }),
-    commit: () => (committed = new Map(files)),
+    commit: () => {
+      committed = new Map(files);
+      trees.set(commitOf(committed), committed);
+    },
   };
   const whole = world as MemoryWorld;
   return Object.assign(whole, { ports: portsOf(whole, slots, () => committed) });

@@ -49,7 +49,9 @@ function filterOf({ node, environment, since, until, limit }: Options): Result<L
 /** `goldenthread log`: the audit trail. */
 export function logCommand({ signal, finish }: Program): Command {
   return new Command('log')
-    .description('the audit trail: what was released, moved and revoked, when, why, by whom and in which run')
+    .description(
+      'the audit trail: what was released, moved, revoked and applied, when, why, by whom and in which run',
+    )
     .argument('[project]', 'only what is about this project')
     .option('--environment <name>', 'only what is about this environment')
     .option('--since <time>', 'from this time on')

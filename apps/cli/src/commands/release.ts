@@ -2,13 +2,12 @@ import { Command } from 'commander';
 import { exitCode, fail, ok, type Result } from '@goldenthread/core';
 import type { Released, ReleaseWorld } from '@goldenthread/engine/release';
 import { withGraph } from '../context.ts';
+import { withSince, type SinceOptions } from '../since.ts';
 import { megabytes } from '../text.ts';
 import type { Program } from './program.ts';
 
-interface Options {
+interface Options extends SinceOptions {
   readonly affected?: boolean;
-  readonly base: string;
-  readonly head?: string;
   readonly dryRun?: boolean;
   readonly builder?: string;
   readonly anyBranch?: boolean;
@@ -64,22 +63,14 @@ async function meant(
 
 /** `goldenthread release`: tested images get their version, are shared, and become the default of their role. */
 export function releaseCommand({ signal, finish }: Program): Command {
-  return new Command('release')
-    .description(
-      'give tested images their next version, share them, and make them the default of their role; bakes nothing',
-    )
-    .argument('[image...]', 'names of images; their bases are released before them')
-    .option('--affected', 'the images that changes since --base affect')
-    .option(
-      '--base <revision>',
-      'with --affected: changes since this revision',
-      process.env['NX_BASE'] ?? 'HEAD~1',
-    )
-    .option(
-      '--head <revision>',
-      'with --affected: up to this revision; the work tree by default',
-      process.env['NX_HEAD'],
-    )
+  return withSince(
+    new Command('release')
+      .description(
+        'give tested images their next version, share them, and make them the default of their role; bakes nothing',
+      )
+      .argument('[image...]', 'names of images; their bases are released before them')
+      .option('--affected', 'the images that changes since --base affect'),
+  )
     .option('--dry-run', 'say what would be done and why, change nothing')
     .option('--any-branch', "release what is not on the remote's default branch")
     .option('--builder <name>', 'the artifact made by this builder', process.env['GOLDENTHREAD_BUILDER'])

@@ -18,7 +18,8 @@ const MIXED: Failure = {
   hint: 'Tests run on images, the chain is checked for versions such as edge@1.4.1: call it once for each.',
 };
 
-function verifiedLine({ image, evidence, state, seconds }: Verified): string {
+/** What became of an image's tests, in a line. */
+export function verifiedLine({ image, evidence, state, seconds }: Verified): string {
   const cases = evidence.suites.flatMap((suite) => suite.cases);
   const skipped = cases.filter((one) => one.outcome === 'skipped').length;
   const count = `${cases.length - skipped} tests passed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
@@ -26,7 +27,7 @@ function verifiedLine({ image, evidence, state, seconds }: Verified): string {
 }
 
 /** Verifies one after another, so that each has the machine to itself; goes on after a failure. */
-async function verifyAll(
+export async function verifyAll(
   job: VerifyJob,
   images: readonly string[],
 ): Promise<{ done: Verified[]; failures: Failure[] }> {
@@ -64,7 +65,6 @@ async function checkAll(
 /** `goldenthread verify`: tests of images on their artifacts, and the chain behind released versions. */
 export function verifyCommand({ signal, finish }: Program): Command {
   return new Command('verify')
-    .alias('test')
     .description(
       'run the tests of images on their baked artifacts; of a released version, check the whole chain behind it',
     )

@@ -43,29 +43,39 @@ function fault(error: unknown): Fault | null {
     : null;
 }
 
+/** How errors of the AWS SDK are read; `seconds` is how long an answer is waited for. */
+export const awsReader = (seconds: number = PATIENCE_SECONDS): Reader => ({
+  cloud: 'AWS',
+  seconds,
+  fault,
+  forbidden: (code) => FORBIDDEN.test(code),
+});
+
+// A client looks at it when it is made, and would print on stderr that its makers will give this Node up one day: nothing
+// that whoever runs this could do anything about.
+const QUIET = 'AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED';
+
+/** Settings of a client of the AWS SDK for a region; for null for the one that the chain names. */
+export function awsSettings(options: AwsOptions, region: string | null) {
+  const { endpoint, region: home, credentials, attempts = 6, timeout = PATIENCE_SECONDS } = options;
+  const named = region ?? home;
+  process.env[QUIET] ??= 'true';
+  return {
+    maxAttempts: attempts,
+    requestHandler: { connectionTimeout: 10_000, socketTimeout: timeout * 1000 },
+    ...(named === undefined ? {} : { region: named }),
+    ...(endpoint === undefined ? {} : { endpoint }),
+    ...(credentials === undefined ? {} : { credentials }),
+  };
+}
+
 /** Speaks to EC2, with one client for each region; the SDK (half a second) is loaded by the first request. */
 export function createAwsClient(options: AwsOptions): AskAws {
-  const { endpoint, region: home, credentials, attempts = 6, timeout = PATIENCE_SECONDS } = options;
-  const reader: Reader = {
-    cloud: 'AWS',
-    seconds: timeout,
-    fault,
-    forbidden: (code) => FORBIDDEN.test(code),
-  };
+  const reader = awsReader(options.timeout);
   const clients = new Map<string | null, Promise<EC2>>();
   const open = async (region: string | null): Promise<EC2> => {
     const { EC2: Client } = await import('@aws-sdk/client-ec2');
-    const named = region ?? home;
-    return new Client({
-      maxAttempts: attempts,
-      requestHandler: {
-        connectionTimeout: 10_000,
-        socketTimeout: timeout * 1000,
-      },
-      ...(named === undefined ? {} : { region: named }),
-      ...(endpoint === undefined ? {} : { endpoint }),
-      ...(credentials === undefined ? {} : { credentials }),
-    });
+    return new Client(awsSettings(options, region));
   };
   return ({ region, doing }, use, call) => {
     const client = clients.get(region) ?? open(region);

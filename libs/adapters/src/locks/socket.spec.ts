@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
+import { getEventListeners, once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import type { Event } from '@goldenthread/core';
@@ -41,7 +41,7 @@ describe('locks', () => {
     });
     await expect
       .poll(() => second.events)
-      .toEqual([{ type: 'waiting', project: 'edge', what: 'another run that bakes it' }]);
+      .toEqual([{ type: 'waiting', project: 'edge', what: 'another run that works on it' }]);
     expect(got).toBe(false);
     await release();
     await (
@@ -67,7 +67,9 @@ describe('locks', () => {
     const { call, events } = caller();
     const [one, two] = [await locks.slot('a', call), await locks.slot('b', call)];
     const third = locks.slot('c', call);
-    await expect.poll(() => events).toEqual([{ type: 'waiting', project: 'c', what: 'one of 2 bake slots' }]);
+    await expect
+      .poll(() => events)
+      .toEqual([{ type: 'waiting', project: 'c', what: 'one of 2 slots of this machine' }]);
     if (!one.ok || !two.ok) throw new Error('no slots');
     await two.value();
     const got = await third;
@@ -86,6 +88,23 @@ describe('locks', () => {
     waiter.controller.abort();
     expect(await waiting).toEqual({ ok: false, failures: [{ code: 'cancelled' }] });
     await release();
+  });
+
+  it('leaves nothing at the signal of a run that has waited often, whatever ended the waits', async () => {
+    const locks = createLocks(randomUUID());
+    const holder = caller();
+    const waiter = caller();
+    for (let times = 1; times <= 3; times += 1) {
+      const release = await held(locks, 'x', holder.call);
+      const waiting = held(locks, 'x', waiter.call);
+      await expect.poll(() => waiter.events.length).toBe(times);
+      await expect.poll(() => getEventListeners(waiter.call.signal, 'abort').length).toBe(1);
+      await release();
+      await (
+        await waiting
+      )();
+    }
+    expect(getEventListeners(waiter.call.signal, 'abort')).toEqual([]);
   });
 
   it('ends with the process that held it, even when that is killed', async () => {

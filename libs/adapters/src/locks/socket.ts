@@ -45,8 +45,10 @@ function listen(address: string): Promise<(() => Promise<void>) | null> {
 /** Resolves when one of the holders lets go, or when the signal fires. */
 async function anyEnd(addresses: readonly string[], signal: AbortSignal): Promise<void> {
   const sockets: Socket[] = [];
+  let stop = (): void => undefined;
   await new Promise<void>((resolve) => {
-    signal.addEventListener('abort', () => resolve(), { once: true });
+    stop = () => resolve();
+    signal.addEventListener('abort', stop, { once: true });
     if (signal.aborted) resolve();
     for (const address of addresses) {
       const socket = connect(address);
@@ -54,6 +56,8 @@ async function anyEnd(addresses: readonly string[], signal: AbortSignal): Promis
       socket.on('error', () => forget(address)).on('close', () => resolve());
     }
   });
+  // The signal is that of the whole run, which outlives this wait and has many more.
+  signal.removeEventListener('abort', stop);
   sockets.forEach((socket) => socket.destroy());
 }
 
@@ -85,11 +89,11 @@ export function createLocks(home: string, slots: number = availableParallelism()
   return {
     hold: (name, project, call) =>
       acquire([addressOf(home, name)], call, () =>
-        call.emit({ type: 'waiting', project, what: 'another run that bakes it' }),
+        call.emit({ type: 'waiting', project, what: 'another run that works on it' }),
       ),
     slot: (project, call) =>
       acquire(places, call, () =>
-        call.emit({ type: 'waiting', project, what: `one of ${places.length} bake slots` }),
+        call.emit({ type: 'waiting', project, what: `one of ${places.length} slots of this machine` }),
       ),
   };
 }

@@ -47,6 +47,7 @@ const RULES: Readonly<Record<string, (rule: Json, value: unknown, schema: JsonSc
   pattern: (rule, value) => typeof value !== 'string' || new RegExp(text(rule), 'u').test(value),
   format: (rule, value) => typeof value !== 'string' || (FORMATS[text(rule)]?.(value) ?? false),
   minLength: (rule, value) => count(value) >= Number(rule),
+  minItems: (rule, value) => !Array.isArray(value) || value.length >= Number(rule),
   minimum: (rule, value) => typeof value !== 'number' || value >= Number(rule),
   maximum: (rule, value) => typeof value !== 'number' || value <= Number(rule),
   required: (rule, value) =>

@@ -6,6 +6,7 @@ import { WrittenImage } from './image.ts';
 import { WrittenService } from './service.ts';
 import { WrittenSettings } from './settings.ts';
 import { WrittenStack } from './stack.ts';
+import { PreviewRecord } from '../stack/preview.ts';
 
 /** A JSON Schema, draft-7. */
 export type JsonSchema = { readonly [key: string]: Json };
@@ -20,6 +21,7 @@ const SOURCES: Readonly<
   environment: { schema: WrittenEnvironment, title: 'environment.yaml', io: 'input' },
   settings: { schema: WrittenSettings, title: '.goldenthread.yaml', io: 'input' },
   artifact: { schema: Artifact, title: 'artifact.json', io: 'output' },
+  plan: { schema: PreviewRecord, title: 'plan.<environment>.json', io: 'output' },
   evidence: { schema: Evidence, title: 'evidence.json', io: 'output' },
 };
 

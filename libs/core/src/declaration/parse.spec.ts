@@ -227,7 +227,7 @@ describe('a declaration that is accepted', () => {
   it('an empty file, where nothing is needed', () => {
     expect(parseDeclaration(WrittenStack, 'x.yaml', '# nothing to say\n')).toMatchObject({
       ok: true,
-      value: { written: { engine: 'terraform', images: {} } },
+      value: { written: { images: {}, inputs: {}, variables: {}, environments: {} } },
     });
   });
   it('with anchors and merge keys; each value knows its place', () => {

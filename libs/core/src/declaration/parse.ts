@@ -3,7 +3,7 @@ import type { Failure } from '../failure.ts';
 import { readYaml } from '../graph/read-yaml.ts';
 import type { Position } from '../position.ts';
 import { fail, ok, type Result } from '../result.ts';
-import { at, plain, positionOfValue, type YamlValue } from '../yaml.ts';
+import { at, members, plain, positionOfValue, type YamlValue } from '../yaml.ts';
 import { problemsOf } from './problems.ts';
 
 /** A declaration's content and where each part of it stands. */
@@ -31,3 +31,10 @@ export function parseDeclaration<T>(schema: z.ZodType<T>, file: string, text: st
 /** The position of a key's value in a declaration, or of the whole of it. */
 export const declaredAt = (declared: Declared<unknown>, path: readonly PropertyKey[]): Position =>
   positionOfValue(at(declared.source, path));
+
+/** The position of the last key of a path itself; where there is none (an item of a list), of its value. */
+export function declaredKeyAt(declared: Declared<unknown>, path: readonly PropertyKey[]): Position {
+  const holder = at(declared.source, path.slice(0, -1));
+  const pair = members(holder).find(({ key }) => key === path.at(-1));
+  return pair?.keyAt ?? declaredAt(declared, path);
+}

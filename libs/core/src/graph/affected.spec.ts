@@ -10,6 +10,8 @@ const project = (name: string, files: readonly string[] = []): Project => ({
   root: `images/${name}`,
   file: `images/${name}/image.yaml`,
   image: null,
+  stack: null,
+  environment: null,
   files,
 });
 const edge = (from: string, to: string): Edge => ({
@@ -55,6 +57,50 @@ describe('affected', () => {
   ])('%s', (_, changed, expected) =>
     expect([...affected(GRAPH, changed).keys()].toSorted()).toEqual(expected),
   );
+
+  it('an environment: its stacks and what stands on them, and none of the stacks elsewhere', () => {
+    const of = (name: string, kind: Project['kind'], files: readonly string[] = []): Project => ({
+      ...project(name, files),
+      kind,
+    });
+    const graph = graphOf(
+      [
+        of('production', 'environment'),
+        of('staging', 'environment', ['rules/own.mjs']),
+        of('network', 'stack'),
+        of('fleet', 'stack'),
+        of('other', 'stack'),
+        of('shop', 'service'),
+        of('edge', 'image'),
+      ],
+      [
+        ['production', 'network'],
+        ['production', 'shop'],
+        ['staging', 'network'],
+        ['staging', 'other'],
+        ['fleet', 'network'],
+        ['network', 'edge'],
+      ],
+    );
+    const causes = affected(graph, ['images/production/image.yaml']);
+    expect([...causes.keys()].toSorted()).toEqual(['fleet', 'network', 'production', 'staging']);
+    const cause = causes.get('fleet');
+    expect(cause && causeWords('fleet', cause)).toEqual([
+      'fleet is affected:',
+      '  images/production/image.yaml changed, which network uses',
+      '  -> fleet is made on network (images/fleet/image.yaml:1:1)',
+    ]);
+    // A rule that lies elsewhere holds for its stacks as well.
+    expect([...affected(graph, ['rules/own.mjs']).keys()].toSorted()).toEqual([
+      'fleet',
+      'network',
+      'other',
+      'production',
+      'staging',
+    ]);
+    // A service takes nothing from the declaration of the environment that it runs in.
+    expect([...affected(graph, ['images/staging/x']).keys()]).not.toContain('shop');
+  });
 
   it('by the shortest way', () => {
     const cause = affected(GRAPH, ['images/a/x']).get('d');

@@ -1,7 +1,7 @@
 import { groupBy } from '../group.ts';
 import { within } from '../paths.ts';
 import { place } from '../position.ts';
-import { owner, type Edge, type Graph } from './graph.ts';
+import { owner, type Edge, type Graph, type Project } from './graph.ts';
 
 /** Why a project is affected: a changed file, the project that owns or uses it, and the edges from there. */
 export interface Cause {
@@ -18,15 +18,23 @@ export interface Cause {
 function touched(graph: Graph, changed: readonly string[]): Map<string, Cause> {
   const byRoot = new Map(Array.from(graph.projects.values(), (project) => [project.root, project]));
   const causes = new Map<string, Cause>();
+  const parts = groupBy(graph.edges, (edge) => edge.from);
   const add = (name: string, file: string, owned: boolean): void => {
     if (!causes.has(name)) causes.set(name, { file, touched: name, owned, edges: [] });
+  };
+  const touch = ({ name, kind }: Project, file: string, owned: boolean): void => {
+    add(name, file, owned);
+    if (kind !== 'environment') return;
+    // An environment says what its stacks get and which rules hold for them.
+    for (const { to } of parts.get(name) ?? [])
+      if (graph.projects.get(to)?.kind === 'stack') add(to, file, false);
   };
   const using = Array.from(graph.projects.values()).filter((project) => project.files.length > 0);
   for (const file of changed) {
     const own = owner(file, byRoot);
-    if (own) add(own.name, file, true);
+    if (own) touch(own, file, true);
     for (const project of using)
-      if (project.files.some((used) => within(file, used))) add(project.name, file, false);
+      if (project.files.some((used) => within(file, used))) touch(project, file, false);
   }
   return causes;
 }

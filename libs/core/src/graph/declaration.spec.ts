@@ -52,6 +52,43 @@ describe('references', () => {
       'images: {ami: edge}\nplaybook: p.yml',
       ['image edge', 'playbook x/edge/p.yml'],
     ],
+    [
+      'images of a stack, by digest or by version',
+      'stack',
+      'images: { a: {image: edge}, b: {image: web, as: version} }',
+      ['image edge', 'image web'],
+    ],
+    [
+      'inputs of a stack',
+      'stack',
+      'inputs: { net: {stack: network, output: id}, zone: {stack: dns, output: zone} }',
+      ['stack network', 'stack dns'],
+    ],
+    [
+      'files of a stack, but for those whose name depends on the environment',
+      'stack',
+      'terraform: {var_files: [a.tfvars, "{environment}.tfvars"]}\nansible: {inventory: ../hosts, destroy: d.yml}',
+      ['file x/edge/a.tfvars', 'file x/hosts', 'playbook x/edge/d.yml'],
+    ],
+    [
+      'manifests and templates of a stack',
+      'stack',
+      'kubernetes: {manifests: [m, n.yaml], kustomize: k}\ncloudformation: {template: t.yaml}',
+      ['file x/edge/t.yaml', 'file x/edge/m', 'file x/edge/n.yaml', 'file x/edge/k'],
+    ],
+    ['a template that is made first', 'stack', 'cloudformation: {template: t.yaml, synth: cdk}', []],
+    [
+      'environments of a stack, and their files',
+      'stack',
+      'environments: {production: {terraform: {var_files: [p.tfvars]}}, staging: {}}',
+      ['environment production', 'file x/edge/p.tfvars', 'environment staging'],
+    ],
+    [
+      'pins and rules of an environment',
+      'environment',
+      'stage: 1\npins: {edge: 1.4.1}\npolicy: [{rule: ../r.mjs}, {rego: rego, stacks: [a, b]}, {max_deleted: 0}]',
+      ['image edge', 'file x/r.mjs', 'file x/edge/rego', 'stack a', 'stack b'],
+    ],
     ['a service', 'service', 'base: {image: node}\nstacks: [a]', ['image node', 'stack a']],
     ['an environment', 'environment', 'stage: 1\nstacks: [a]\nservices: [b]', ['stack a', 'service b']],
     ['an empty stack', 'stack', '', []],
@@ -72,6 +109,22 @@ describe('references', () => {
       at: { file: 'x/edge/image.yaml', line: 3, column: 11 },
       reason: 'uses the role nginx',
     });
+  });
+});
+
+describe('names that only have to exist', () => {
+  it.each<[string, DeclaredKind, string, readonly [number, number, number]]>([
+    ['an environment of a stack', 'stack', 'environments:\n  production:\n    variables: {}\n', [2, 3, 10]],
+    ['a pinned image', 'environment', 'stage: 1\npins: { edge: 1.4.1 }\n', [2, 9, 4]],
+    [
+      'a stack of a rule',
+      'environment',
+      'stage: 1\npolicy: [{ max_deleted: 0, stacks: [net] }]\n',
+      [2, 37, 3],
+    ],
+  ])('%s: told where the name stands', (_, kind, text, [line, column, length]) => {
+    const [reference] = declared(kind, text).references;
+    expect(reference).toMatchObject({ onlyNamed: true, at: { line, column, length } });
   });
 });
 

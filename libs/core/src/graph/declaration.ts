@@ -12,6 +12,8 @@ import type { Facts, ProjectKind, Reference, SourceFile } from './facts.ts';
 import { factsOf, nothing } from './gather.ts';
 import { maker, type Maker } from './reference-maker.ts';
 
+type Sections = Pick<WrittenStack, 'terraform' | 'ansible' | 'cloudformation' | 'kubernetes'>;
+
 /** Kinds that are declared by a YAML file. */
 export type DeclaredKind = Exclude<ProjectKind, 'role'>;
 
@@ -78,17 +80,65 @@ function variablePaths(
   });
 }
 
+/** Files that a section for an engine names; one whose name depends on the environment is known only there. */
+function sectionFiles(written: Sections, way: readonly PropertyKey[], make: Maker): readonly Reference[] {
+  const { terraform, ansible, cloudformation, kubernetes } = written;
+  const file = (path: string | undefined, ...at: readonly PropertyKey[]): readonly Reference[] =>
+    path === undefined || path.includes('{')
+      ? []
+      : [make.file(path, [...way, ...at], `is made with ${path}`)];
+  const made = cloudformation?.synth !== undefined;
+  return [
+    ...(terraform?.var_files ?? []).flatMap((path, index) => file(path, 'terraform', 'var_files', index)),
+    ...file(ansible?.inventory, 'ansible', 'inventory'),
+    ...(ansible?.destroy === undefined
+      ? []
+      : [
+          make.source(
+            'playbook',
+            ansible.destroy,
+            [...way, 'ansible', 'destroy'],
+            `is taken away by ${ansible.destroy}`,
+          ),
+        ]),
+    ...(made ? [] : file(cloudformation?.template, 'cloudformation', 'template')),
+    ...(kubernetes?.manifests ?? []).flatMap((path, index) => file(path, 'kubernetes', 'manifests', index)),
+    ...file(kubernetes?.kustomize, 'kubernetes', 'kustomize'),
+  ];
+}
+
 function stackReferences(
   written: WrittenStack,
   make: Maker,
   beside: readonly string[],
 ): readonly Reference[] {
-  const images = Object.entries(written.images).map(([variable, image]) =>
-    make.project('image', image, ['images', variable], `takes the image ${image} for ${variable}`),
+  const images = Object.entries(written.images).map(([variable, given]) => {
+    const [image, way] = typeof given === 'string' ? [given, []] : [given.image, ['image']];
+    return make.project(
+      'image',
+      image,
+      ['images', variable, ...way],
+      `takes the image ${image} for ${variable}`,
+    );
+  });
+  const inputs = Object.entries(written.inputs).map(([variable, { stack, output }]) =>
+    make.project(
+      'stack',
+      stack,
+      ['inputs', variable, 'stack'],
+      `takes ${output} of the stack ${stack} for ${variable}`,
+    ),
   );
+  const places = Object.entries(written.environments).flatMap(([name, differs]) => [
+    make.named('environment', name, ['environments', name]),
+    ...sectionFiles(differs, ['environments', name], make),
+  ]);
   const hasTerraform = beside.some((name) => /\.tf(\.json)?$/.test(name));
   return [
     ...images,
+    ...inputs,
+    ...places,
+    ...sectionFiles(written, [], make),
     ...(hasTerraform ? [make.source('terraform', '', [], 'is described by its Terraform files')] : []),
     ...(written.playbook === undefined
       ? []
@@ -114,6 +164,16 @@ const environmentReferences = (written: WrittenEnvironment, make: Maker): readon
   ...written.services.map((name, index) =>
     make.project('service', name, ['services', index], `runs the service ${name}`),
   ),
+  ...Object.keys(written.pins).map((image) => make.named('image', image, ['pins', image])),
+  ...written.policy.flatMap((rule, index) => [
+    ...('rule' in rule
+      ? [make.file(rule.rule, ['policy', index, 'rule'], `judges plans by ${rule.rule}`)]
+      : []),
+    ...('rego' in rule
+      ? [make.file(rule.rego, ['policy', index, 'rego'], `judges plans by ${rule.rego}`)]
+      : []),
+    ...(rule.stacks ?? []).map((name, nth) => make.named('stack', name, ['policy', index, 'stacks', nth])),
+  ]),
 ];
 
 /** Rules over several keys of an image as failures at the keys they are about. */

@@ -48,6 +48,8 @@ export interface Reference {
   readonly reason: string;
   /** A reference that may lead out of the workspace (a galaxy role, a path made elsewhere): not found is no failure. */
   readonly optional?: boolean;
+  /** A name that has to exist, and no dependency. */
+  readonly onlyNamed?: boolean;
 }
 
 /** Something that only running the source would show. */

@@ -50,8 +50,10 @@ function graphOf(world: World): Graph {
 const edges = (graph: Graph): readonly string[] => graph.edges.map(({ from, to }) => `${from} -> ${to}`);
 const codes = (graph: Graph): readonly string[] => graph.failures.map(({ code }) => code);
 
+// What the schema fills in of a stack, which graphs of other kinds do not look at.
+const DEFAULTS = { images: {}, inputs: {}, variables: {}, environments: {} };
 const named = (name: string, references: readonly Reference[] = []): Facts =>
-  facts(references, { data: { name } as Json });
+  facts(references, { data: { ...DEFAULTS, name } as Json });
 
 describe('projects', () => {
   it('are named by their declaration, else by their folder; roles by their prefix and folder', () => {
@@ -77,6 +79,19 @@ describe('projects', () => {
       builder: 'layered',
       tests: [],
     });
+  });
+
+  it('stacks and environments carry their declaration with every default', () => {
+    const graph = graphOf({
+      'stack infra/net/stack.yaml': facts([], { data: { ...DEFAULTS, playbook: 'p.yml' } as Json }),
+      'environment infra/environments/production/environment.yaml': facts([], {
+        data: { stage: 3, stacks: ['net'], pins: {}, policy: [] } as Json,
+      }),
+    });
+    const [net, production] = [graph.projects.get('net'), graph.projects.get('production')];
+    expect(net?.stack).toMatchObject({ name: 'net', engine: 'ansible', images: [], root: 'infra/net' });
+    expect(production?.environment).toMatchObject({ name: 'production', stage: 3, stacks: ['net'] });
+    expect([net?.environment, net?.image, production?.stack]).toEqual([null, null, null]);
   });
 
   it('come in the order of their paths, whatever the order in which they were found', () => {
@@ -162,6 +177,30 @@ describe('edges', () => {
     });
     expect(edges(graph)).toEqual(['fleet -> net']);
     expect(graph.unknowns).toMatchObject([{ project: 'fleet', text: 'elsewhere' }]);
+  });
+
+  it('none to what is only named, which has to exist all the same', () => {
+    const only = { onlyNamed: true };
+    const world = (name: string): World => ({
+      'stack net/stack.yaml': facts([ref(project('environment', name), 'names it', only)]),
+      'environment production/environment.yaml': facts([ref(project('stack', 'net'))]),
+    });
+    expect(edges(graphOf(world('production')))).toEqual(['production -> net']);
+    expect(graphOf(world('producton')).failures).toMatchObject([
+      { code: 'reference-missing', kind: 'environment', name: 'producton', near: ['production'] },
+    ]);
+  });
+
+  it('that reads what an apply leaves says so', () => {
+    const graph = graphOf({
+      'stack fleet/stack.yaml': facts([
+        ref({ to: 'state', backend: 's3', key: 'net' }),
+        ref(project('stack', 'net'), 'takes id of the stack net'),
+      ]),
+      'stack net/stack.yaml': facts([ref(source('terraform', 'net'))]),
+      'terraform net': facts([], { data: { state: [{ backend: 's3', key: 'net' }] } }),
+    });
+    expect(graph.edges.map(({ readsState }) => readsState ?? false)).toEqual([true, false]);
   });
 
   it('each once, however often it is said at one place', () => {

@@ -1,4 +1,7 @@
+import type { WrittenEnvironment } from '../declaration/environment.ts';
 import type { WrittenImage } from '../declaration/image.ts';
+import type { WrittenStack } from '../declaration/stack.ts';
+import { usedEnvironment, usedStack, type Environment, type Stack } from '../declaration/used-stack.ts';
 import { usedImage, type Image } from '../declaration/used.ts';
 import type { Failure } from '../failure.ts';
 import { groupBy } from '../group.ts';
@@ -19,6 +22,10 @@ export interface Project {
   readonly file: string;
   /** The declaration of an image. */
   readonly image: Image | null;
+  /** The declaration of a stack. */
+  readonly stack: Stack | null;
+  /** The declaration of an environment. */
+  readonly environment: Environment | null;
   /** Files and folders it uses that belong to no project, sorted. */
   readonly files: readonly string[];
 }
@@ -30,6 +37,10 @@ export interface Edge {
   readonly at: Position;
   /** Completes "<from> …", such as "uses the role nginx in its playbook". */
   readonly reason: string;
+  /** Reads the state that `to` leaves when it is applied, which no plan of `to` can show. */
+  readonly readsState?: true;
+  /** The file or folder of `to` that it is made with. */
+  readonly path?: string;
 }
 
 /** Something about a project that only a run would show. */
@@ -134,11 +145,17 @@ function projectOf({ declared, facts }: Walked): Omit<Project, 'files'> {
   const root = rootOf(declared);
   const written = (facts.data ?? {}) as { readonly name?: string };
   const name = declared.kind === 'role' ? `role-${basename(root)}` : (written.name ?? basename(root));
-  const image =
-    declared.kind === 'image' && facts.data !== undefined
-      ? usedImage(facts.data as WrittenImage, root, declared.path)
-      : null;
-  return { name, kind: declared.kind, root, file: declared.path, image };
+  const { kind, path: file } = declared;
+  const is = (one: ProjectKind): boolean => kind === one && facts.data !== undefined;
+  return {
+    name,
+    kind,
+    root,
+    file,
+    image: is('image') ? usedImage(facts.data as WrittenImage, root, file) : null,
+    stack: is('stack') ? usedStack(facts.data as WrittenStack, root, file) : null,
+    environment: is('environment') ? usedEnvironment(facts.data as WrittenEnvironment, root, file) : null,
+  };
 }
 
 /** The project whose folder holds the path: the deepest one. */
@@ -175,10 +192,10 @@ function resolveNames(
   states: ReadonlyMap<string, string>,
 ): Resolved {
   const resolved: Resolved = { edges: [], unknowns: [], failures: [] };
-  for (const { target, at, reason, optional } of walked.references) {
+  for (const { target, at, reason, optional, onlyNamed } of walked.references) {
     if (target.to === 'state') {
       const to = states.get(stateKey(target.backend, target.key));
-      if (to !== undefined && to !== from) resolved.edges.push({ from, to, at, reason });
+      if (to !== undefined && to !== from) resolved.edges.push({ from, to, at, reason, readsState: true });
       if (to === undefined)
         resolved.unknowns.push({
           project: from,
@@ -192,8 +209,9 @@ function resolveNames(
     // A role that includes other tasks of itself is no cycle; one that depends on itself is.
     if (target.kind === 'role' && to === from && !within(at.file, `${named.get(from)?.root ?? ''}/meta`))
       continue;
-    if (named.get(to)?.kind === target.kind) resolved.edges.push({ from, to, at, reason });
-    else if (optional)
+    if (named.get(to)?.kind === target.kind) {
+      if (!onlyNamed) resolved.edges.push({ from, to, at, reason });
+    } else if (optional)
       resolved.unknowns.push({
         project: from,
         at,
@@ -224,7 +242,7 @@ function resolveFiles(
     // The deepest folder counts: a role inside of an image's folder is a project of its own.
     const other = owner(path, byRoot);
     if (other && other.root !== from.root)
-      edges.push({ from: from.name, to: other.name, at: reference.at, reason: reference.reason });
+      edges.push({ from: from.name, to: other.name, at: reference.at, reason: reference.reason, path });
     else if (!other) files.add(path);
   }
   return { edges, files: [...files].sort() };

@@ -15,6 +15,15 @@ const FILES: Readonly<Record<string, string>> = {
   'images/web/b.json': '{}\n',
   'images/web/roles/own/tasks/main.yml': '[]\n',
   'infra/net/stack.yaml': '{}\n',
+  'infra/net/main.tf': '\n',
+  'infra/tofu/stack.yaml': 'engine: opentofu\n',
+  'infra/hosts/stack.yaml':
+    'playbook: site.yml\nansible: { destroy: gone.yml }\nenvironments: { live: { ansible: { destroy: live.yml } } }\n',
+  'infra/hosts/site.yml': '- hosts: all\n  roles: [nginx]\n',
+  'infra/hosts/gone.yml': '- hosts: all\n',
+  'infra/hosts/live.yml': '- hosts: all\n',
+  'infra/cloud/stack.yaml': 'cloudformation: {}\n',
+  'infra/live/environment.yaml': 'stage: 1\n',
   'libs/roles/common/tasks/main.yml': '[]\n',
   'more/roles/nginx/meta/main.yml': 'dependencies: [common]\n',
   'more/roles/nginx/files/note.txt': 'x\n',
@@ -58,7 +67,41 @@ describe('which linter reads what', () => {
       ],
       ['libs/roles', 'more/roles'],
     ],
-    ['net', [['yamllint', ['infra/net/stack.yaml'], []]], []],
+    [
+      'net',
+      [
+        ['yamllint', ['infra/net/stack.yaml'], []],
+        ['terraform', ['infra/net'], []],
+        ['tflint', ['infra/net'], []],
+        ['checkov', ['infra/net'], []],
+      ],
+      [],
+    ],
+    [
+      'tofu',
+      [
+        ['yamllint', ['infra/tofu/stack.yaml'], []],
+        ['terraform', ['infra/tofu'], []],
+        ['tflint', ['infra/tofu'], []],
+        ['checkov', ['infra/tofu'], []],
+      ],
+      [],
+    ],
+    [
+      'hosts',
+      [
+        [
+          'yamllint',
+          ['infra/hosts/gone.yml', 'infra/hosts/live.yml', 'infra/hosts/site.yml', 'infra/hosts/stack.yaml'],
+          [],
+        ],
+        ['ansible', ['infra/hosts/site.yml', 'infra/hosts/gone.yml', 'infra/hosts/live.yml'], []],
+        ['ansible-lint', ['infra/hosts/site.yml', 'infra/hosts/gone.yml', 'infra/hosts/live.yml'], []],
+      ],
+      ['libs/roles', 'more/roles'],
+    ],
+    ['cloud', [['yamllint', ['infra/cloud/stack.yaml'], []]], []],
+    ['live', [['yamllint', ['infra/live/environment.yaml'], []]], []],
   ])('%s', async (name, expected, rolePaths) => {
     const world = memoryWorld(FILES);
     const graph = await graphOf(world);
@@ -80,7 +123,7 @@ describe('lint', () => {
       value: [
         {
           project: 'net',
-          ran: ['yamllint'],
+          ran: ['yamllint', 'terraform', 'tflint', 'checkov'],
           skipped: [],
           findings: [{ file: 'infra/net/stack.yaml', line: 1, message: 'too short', level: 'warning' }],
         },

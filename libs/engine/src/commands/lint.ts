@@ -15,6 +15,7 @@ import {
   type Ports,
   type Project,
   type Result,
+  type Stack,
   type Tool,
 } from '@goldenthread/core';
 import { rolePaths, rolesOf } from '../ingredients.ts';
@@ -48,12 +49,24 @@ const isYaml = (path: string): boolean => /\.ya?ml$/.test(path);
 
 const shortName = (root: string): string => root.slice(root.lastIndexOf('/') + 1);
 
+/** The playbooks of a stack: what makes it, and what takes it away, here or in one environment. */
+function stackPlaybooks({ root, playbook, ansible, environments }: Stack): readonly string[] {
+  const destroy = [ansible, ...Object.values(environments).map((one) => one.ansible)].map(
+    (one) => one?.destroy,
+  );
+  const all = [playbook ?? undefined, ...destroy].flatMap((path) =>
+    path === undefined ? [] : [join(root, path)],
+  );
+  return [...new Set(all)];
+}
+
 /** What Ansible reads of a project: playbooks, and roles by name. */
-function ansibleOf({ kind, root, image }: Project): {
+function ansibleOf({ kind, root, image, stack }: Project): {
   readonly playbooks: readonly string[];
   readonly roles: readonly string[];
 } {
   if (kind === 'role') return { playbooks: [], roles: [shortName(root)] };
+  if (stack?.engine === 'ansible') return { playbooks: stackPlaybooks(stack), roles: [] };
   if (!image) return { playbooks: [], roles: [] };
   if (image.playbook !== null) return { playbooks: [join(root, image.playbook)], roles: [] };
   return { playbooks: [], roles: image.roles.map(({ role }) => role) };
@@ -67,6 +80,10 @@ function packerFiles({ root, image }: Project): readonly string[] {
     join(root, path),
   );
 }
+
+/** The folder of a stack that is described by Terraform's files. */
+const terraformOf = ({ root, stack }: Project): readonly string[] =>
+  stack?.engine === 'terraform' || stack?.engine === 'opentofu' ? [root] : [];
 
 /** Which linters read which of a project's files. Pure; a linter that would have nothing to read is left out. */
 export function lintTasks(graph: Graph, project: Project, files: readonly string[]): readonly LintTask[] {
@@ -85,6 +102,7 @@ export function lintTasks(graph: Graph, project: Project, files: readonly string
     ...task('ansible', playbooks, roles),
     ...task('ansible-lint', kind === 'role' ? [root] : playbooks),
     ...task('packer', packerFiles(project)),
+    ...['terraform', 'tflint', 'checkov'].flatMap((linter) => task(linter, terraformOf(project))),
   ];
 }
 

@@ -7,6 +7,8 @@ const tasks = (name: string): string => `- name: say ${name}\n  ansible.builtin.
 /**
  * base <- web (role nginx, directly), base <- cache (role redis, whose meta depends on nginx), base <- batch (imports a shared
  * playbook with role cron); plain uses nothing. Stack fleet runs web, service shop is on web, service report is on batch.
+ * Stack peering takes an output of stack net and runs the image gate by its version; net is in live, peering in live and lab,
+ * and a rule of live lies where no project does.
  */
 const FILES: Readonly<Record<string, string>> = {
   'images/base/image.yaml': `${debian}roles: [common]\n`,
@@ -29,6 +31,17 @@ const FILES: Readonly<Record<string, string>> = {
   'infra/modules/m/main.tf': 'resource "terraform_data" "m" {}\n',
   'infra/other/stack.yaml': '{}\n',
   'infra/other/main.tf': 'resource "terraform_data" "o" {}\n',
+  'images/gate/image.yaml': debian,
+  'infra/net/stack.yaml': '{}\n',
+  'infra/net/main.tf': 'output "id" { value = "n" }\n',
+  'infra/peering/stack.yaml':
+    'images: { gate: { image: gate, as: version } }\ninputs: { net: { stack: net, output: id } }\n',
+  'infra/peering/main.tf':
+    'variable "gate" { type = string }\nvariable "net" { type = string }\nresource "terraform_data" "p" { input = "${var.gate} ${var.net}" }\n',
+  'infra/environments/live/environment.yaml':
+    'stage: 1\nstacks: [net, peering]\npolicy: [{ rule: ../../rules/own.mjs }]\n',
+  'infra/environments/lab/environment.yaml': 'stage: 0\nstacks: [peering]\n',
+  'infra/rules/own.mjs': 'export const rule = () => [];\n',
   'apps/shop/service.yaml': 'base: { image: web }\nstacks: [fleet]\n',
   'apps/report/service.yaml': 'base: { image: batch }\n',
 };
@@ -93,6 +106,36 @@ describe('nx affected over real commits', () => {
       tasks('else'),
       ['base', 'batch', 'cache', 'fleet', 'report', 'role-common', 'shop', 'web', 'web-eu'],
     ],
+    [
+      'an environment: its stacks, with what stands on them',
+      'infra/environments/live/environment.yaml',
+      `${FILES['infra/environments/live/environment.yaml'] ?? ''}channel: next\n`,
+      ['lab', 'live', 'net', 'peering'],
+    ],
+    [
+      'an environment with one stack, which others have as well',
+      'infra/environments/lab/environment.yaml',
+      'stage: 0\nstacks: [peering]\ndrift: repair\n',
+      ['lab', 'live', 'peering'],
+    ],
+    [
+      'a rule of an environment that is no project',
+      'infra/rules/own.mjs',
+      'export const rule = () => [{ message: "no" }];\n',
+      ['lab', 'live', 'net', 'peering'],
+    ],
+    [
+      'a stack whose output another takes',
+      'infra/net/main.tf',
+      'output "id" { value = "m" }\n',
+      ['lab', 'live', 'net', 'peering'],
+    ],
+    [
+      'an image that a stack takes by its version',
+      'images/gate/image.yaml',
+      `# changed\n${debian}`,
+      ['gate', 'lab', 'live', 'peering'],
+    ],
     ['an image nobody uses', 'images/plain/image.yaml', `# changed\n${debian}`, ['plain']],
     ['a file of no project', 'README.md', 'read me\n', []],
   ])(
@@ -118,6 +161,41 @@ describe('nx affected over real commits', () => {
       'report',
     ]);
     expect(await affectedBy('libs/roles/cron/tasks/main.yml', tasks('third'))).toEqual(['role-cron']);
+  }, 60_000);
+});
+
+describe('targets of stacks', () => {
+  it('have a configuration for each environment that lists the stack', async () => {
+    const shown = async (name: string): Promise<Record<string, { configurations?: object }>> => {
+      const { stdout } = await workspace.nx('show', 'project', name, '--json');
+      return (JSON.parse(stdout) as { targets: Record<string, { configurations?: object }> }).targets;
+    };
+    const [net, peering] = [await shown('net'), await shown('peering')];
+    expect(Object.keys(net).toSorted()).toEqual(
+      ['apply', 'destroy', 'drift', 'lint', 'plan', 'test', 'validate'].toSorted(),
+    );
+    expect(Object.keys(net['plan']?.configurations ?? {})).toEqual(['live']);
+    expect(Object.keys(peering['plan']?.configurations ?? {}).toSorted()).toEqual(['lab', 'live']);
+  }, 60_000);
+
+  it('call the command line for that environment, or for all, and first for what a stack stands on', async () => {
+    // An engine of somebody's own that cannot be loaded: what was called shows, and nothing is done.
+    await workspace.write({
+      'infra/net/stack.yaml': 'engine: ./none.mjs\n',
+      'infra/peering/stack.yaml': 'engine: ./none.mjs\ninputs: { net: { stack: net, output: id } }\n',
+    });
+    const [one, all, both] = [
+      await workspace.nx('run', 'net:plan', '--configuration=live'),
+      await workspace.nx('run', 'net:plan'),
+      await workspace.nx('run', 'peering:apply', '--configuration=live'),
+    ];
+    expect(one.stdout).toMatch(/^> goldenthread plan net --environment live\s*$/m);
+    expect(all.stdout).toMatch(/^> goldenthread plan net\s*$/m);
+    // In lab there is no net: Nx would run its target without a configuration, which is in every environment.
+    expect(both.stdout).toMatch(/^> goldenthread apply peering --environment live\s*$/m);
+    expect(both.stdout).not.toContain('goldenthread apply net');
+    expect(`${one.stdout}${one.stderr}`).toContain('infra/net/none.mjs');
+    workspace.git('checkout', '-q', '.');
   }, 60_000);
 });
 

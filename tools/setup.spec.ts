@@ -132,7 +132,9 @@ describe('platforms', () => {
     expect(names(['layered'])).not.toContain('docker');
     expect(names(['layered'])).not.toContain('uidmap');
     expect(names(['layered', 'packer'])).toEqual(expect.arrayContaining(['ansible', 'docker', 'packer']));
-    expect(names(['test'])).toEqual(ENGINES.map(({ name }) => name));
+    // A library of another program's is there or not, whatever PATH is.
+    const programs = ENGINES.filter((engine) => engine.programs.length > 0);
+    expect(names(['test'])).toEqual(expect.arrayContaining(programs.map(({ name }) => name)));
     expect(names(['test'], 'darwin')).not.toContain('util-linux');
   });
 

@@ -3,11 +3,12 @@ import './setup/node.mjs';
 import fs from 'node:fs';
 import path from 'node:path';
 
-import { isScript, main, run } from './children.mjs';
+import { isScript, main, run, which } from './children.mjs';
 import { outcomes, summary } from './demo/report.mjs';
 import { environment, makeScratch } from './demo/scratch.mjs';
 import { startDocker } from './dockerd.mjs';
 import { good, heading, note, paint, say, seconds, stopwatch } from './say.mjs';
+import { thisMachine } from './setup/engines.mjs';
 import { engines, home, ROOT, setUp } from './setup.mjs';
 
 const ENGINES = ['embedded', 'packer'];
@@ -19,11 +20,13 @@ const CHANGE = {
   to: 'nginx_max_body: 2m',
 };
 const CLI = path.join(ROOT, 'apps/cli/bin/goldenthread.js');
+// The environments of the demonstration: the third one needs a Docker daemon.
+const PLACES = ['-e', 'preproduction', '-e', 'production'];
 const HELP = `npm start [-- OPTIONS]
 
-Shows the main job in a scratch copy of this repository: bakes, tests and releases two images, changes one line of a role,
-shows what that affects and why, bakes, tests and releases only that, runs once more with nothing changed, and takes the
-release back.
+Shows the main job in a scratch copy of this repository: bakes, tests and releases two images, applies the infrastructure that
+they feed (where terraform is here), changes one line of a role, shows what that affects and why, bakes, tests and releases
+only that, plans what the new default means for the infrastructure, runs once more with nothing changed, and takes it back.
 
   --engine packer  bake edge by Packer and Docker (a daemon is started where none runs) instead of the embedded builder
   --yes            install missing engines without asking
@@ -50,11 +53,12 @@ const INTRODUCTION = (packer) => [
   '',
   'This sets the machine up (dependencies, build, engines), and then, in a scratch copy of the repository,',
   `  1. bakes the images ${IMAGES.join(' and ')}, tests and releases them${packer ? ' (edge by Packer)' : ''}`,
-  '  2. changes one line of the role nginx',
-  '  3. shows what that affects, and why',
-  '  4. bakes, tests and releases only that',
-  '  5. runs again with nothing changed',
-  '  6. takes the release back, by one command',
+  '  2. applies the infrastructure that they feed, by Terraform (left out where it is not here)',
+  '  3. changes one line of the role nginx',
+  '  4. shows what that affects, and why',
+  '  5. bakes, tests and releases only that, and plans what it means for the infrastructure',
+  '  6. runs again with nothing changed',
+  '  7. takes the release back, by one command',
   `Artifacts are kept in ${home()}; your clone stays as it is.`,
 ];
 
@@ -79,6 +83,12 @@ function toolsIn(folder, env) {
       return JSON.parse(await must([...argv, '--base=HEAD~1', '--json'], { quiet: true }));
     },
     goldenthread: (...args) => must([process.execPath, CLI, ...args]),
+    plans: async () => {
+      const { plans } = JSON.parse(
+        await must([process.execPath, CLI, 'plan', '--json', ...PLACES], { quiet: true }),
+      );
+      return plans.filter(({ state }) => state !== 'current');
+    },
     defaultOf: async (image) => {
       const listed = await must([process.execPath, CLI, 'channel', 'list', '--json'], { quiet: true });
       return JSON.parse(listed).channels.find((one) => one.image === image && one.channel === 'default')
@@ -132,22 +142,38 @@ export const wrongVersions = (versions) =>
     versions[at] === wanted ? [] : [`the default of edge should be ${wanted}, and is ${versions[at]}`],
   );
 
+/** What the new default must mean: the fleet is planned anew in each environment, nothing else is. */
+export function wrongPlans(plans) {
+  const found = plans.map(({ stack, environment, plan }) => {
+    const replaced = (plan?.changes ?? []).filter(({ action }) => action === 'replace').length;
+    return `${stack} in ${environment} (${replaced} replaced)`;
+  });
+  const wanted = ['edge-fleet in preproduction (2 replaced)', 'edge-fleet in production (3 replaced)'];
+  return found.join() === wanted.join()
+    ? []
+    : [`planned should be ${wanted.join(' and ')}, and is ${found.join(' and ') || 'nothing'}`];
+}
+
 async function perform(scratch, env) {
   const { folder } = scratch;
-  const { verify, release, affected, goldenthread, defaultOf } = toolsIn(folder, env);
+  const { verify, release, affected, goldenthread, defaultOf, plans } = toolsIn(folder, env);
+  const stacks = which('terraform', thisMachine().path) !== null;
   const versions = [];
   const released = async () => versions.push(await defaultOf('edge'));
   heading(`1. Bake, test and release ${IMAGES.join(' and ')}`);
   const first = await act(folder, 'first run', () => verify('run-many', '-p', ...IMAGES));
   await release('run-many', '-p', 'edge');
   await released();
-  heading('2. Change one line of a role');
+  heading('2. Apply the infrastructure that it feeds');
+  if (stacks) await goldenthread('apply', '--auto-approve', ...PLACES);
+  else note('there is no terraform here, so this and what follows from it is left out');
+  heading('3. Change one line of a role');
   await change(scratch);
-  heading('3. What does that affect, and why?');
+  heading('4. What does that affect, and why?');
   const names = await affected();
   say(...names.map((name) => `  ${name}`), '');
   await goldenthread('why', 'edge', '--base', 'HEAD~1', '--head', 'HEAD');
-  heading('4. Bake, test and release only that');
+  heading('5. Bake, test and release only that');
   const changed = await act(folder, 'after the change', () => verify('affected', '--base=HEAD~1'));
   if (changed.images.every(({ baked }) => !baked))
     note(
@@ -156,12 +182,14 @@ async function perform(scratch, env) {
   await release('affected', '--base=HEAD~1');
   await released();
   await goldenthread('verify', 'edge@1.1.0');
-  heading('5. Again, with nothing changed');
+  if (stacks) await goldenthread('plan', ...PLACES);
+  const planned = stacks ? wrongPlans(await plans()) : [];
+  heading('6. Again, with nothing changed');
   const again = await act(folder, 'nothing changed', () => verify('affected', '--base=HEAD~1'));
-  heading('6. Take the release back');
+  heading('7. Take the release back');
   await goldenthread('channel', 'undo', 'edge', '--reason', 'to show that it can be done');
   await released();
-  const problems = [...broken(names, changed, again), ...wrongVersions(versions)];
+  const problems = [...broken(names, changed, again), ...wrongVersions(versions), ...planned];
   return { acts: [first, changed, again], problems };
 }
 
@@ -176,6 +204,9 @@ function closing({ acts, problems }, clock) {
   say('  npx nx run node:verify                          bake and test one more image, in your clone');
   say('  npx goldenthread verify edge --keep             keep the tested machine, to look around in it');
   say('  npx goldenthread release --help                 versions, accounts, signatures; README: Releases');
+  say(
+    '  npx goldenthread plan                           what applying the stacks would change; README: Stacks',
+  );
   say('  npx goldenthread doctor                         which engines are here, and what for');
   say('  npm start -- --engine packer                    the same through Packer and Docker');
   say('  npm test                                        every test, real engines included');

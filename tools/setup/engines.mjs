@@ -7,7 +7,7 @@ const PIP = 'python3 -m pip install pytest-testinfra';
 
 /**
  * `programs`: one of each inner list must be on PATH (`onDebian`: instead, there). `for`: which of our commands need it. Platforms name packages of their
- * own package manager; a sentence in `else` says how to get it where there is none.
+ * own package manager; a sentence in `else` says how to get it where there is none. `onDebianFiles`: what has to be there besides.
  */
 export const ENGINES = [
   {
@@ -98,6 +98,14 @@ export const ENGINES = [
     else: "the vendor's package of packer, put on PATH",
   },
   {
+    name: 'terraform',
+    programs: [['terraform']],
+    purpose: 'planning and applying stacks of Terraform',
+    for: ['stacks', 'test'],
+    brew: ['hashicorp/tap/terraform'],
+    else: "the vendor's package of terraform (or OpenTofu), put on PATH",
+  },
+  {
     name: 'docker',
     programs: [['docker'], ['dockerd']],
     sockets: ['/var/run/docker.sock'],
@@ -107,6 +115,17 @@ export const ENGINES = [
     fedora: ['moby-engine'],
     alpine: ['docker'],
     brew: ['docker', 'colima'],
+  },
+  {
+    name: 'ansible-docker',
+    programs: [],
+    // A library of the Python that Ansible runs on, which no program shows.
+    onDebianFiles: ['/usr/lib/python3/dist-packages/requests'],
+    purpose: 'managing Docker by Ansible',
+    for: ['docker', 'test'],
+    linux: true,
+    debian: ['python3-requests'],
+    else: 'the library requests for the Python that Ansible runs on',
   },
   {
     name: 'registry',
@@ -152,7 +171,8 @@ export function thisMachine() {
 function isThere(engine, machine) {
   const found = (names) => names.some((name) => which(name, machine.path) !== null);
   const programs = (machine.family === 'debian' && engine.onDebian) || engine.programs;
-  if (engine.name !== 'docker') return programs.every(found);
+  const files = (machine.family === 'debian' && engine.onDebianFiles) || [];
+  if (engine.name !== 'docker') return programs.every(found) && files.every((file) => fs.existsSync(file));
   // A daemon that is there already, on this machine or another, does as well as one that we can start.
   const daemon = machine.remoteDocker || engine.sockets.some((socket) => fs.existsSync(socket));
   return found(['docker']) && (daemon || found(['dockerd']));

@@ -1,9 +1,10 @@
-// npm run bench [graph|bake|copy]: every figure of the README, measured here and now, each beside its alternative.
+// npm run bench [graph|bake|copy|plan]: every figure of the README, measured here and now, each beside its alternative.
 import { bakeBench } from './bake.mjs';
 import { copyBench } from './copy.mjs';
 import { graphBench } from './graph.mjs';
+import { planBench } from './plan.mjs';
 
-const BENCHES = { graph: graphBench, bake: bakeBench, copy: copyBench };
+const BENCHES = { graph: graphBench, bake: bakeBench, copy: copyBench, plan: planBench };
 const asked = process.argv.slice(2);
 const unknown = asked.filter((name) => !(name in BENCHES));
 if (unknown.length > 0 || asked.includes('--help')) {

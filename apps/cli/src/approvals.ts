@@ -5,7 +5,6 @@ import {
   fail,
   ok,
   planDetails,
-  violationText,
   type Place,
   type Ports,
   type Result,
@@ -124,8 +123,7 @@ function ask(signal: AbortSignal): NonNullable<Approvals['ask']> {
       violations,
       removed: null,
     } as const;
-    const warnings = violations.map((one) => `  ! ${violationText(one)}`);
-    const shown = [...planDetails([report]), ...warnings].join('\n');
+    const shown = planDetails([report]).join('\n');
     const next = turn.then(() =>
       typed(`${shown}\n\nApply this to ${environment}? Only "yes" applies it: `, 'yes', signal),
     );

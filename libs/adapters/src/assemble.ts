@@ -14,10 +14,10 @@ import {
   type Tree,
 } from '@goldenthread/core';
 import { createFacts } from './facts/disk.ts';
+import { writeWhole } from './files.ts';
 import { createLocks } from './locks/socket.ts';
 import type { Parts } from './parts.ts';
 import { assembleReleases } from './assemble-releases.ts';
-import { createReports } from './reports.ts';
 import {
   BUILDERS,
   catalogue,
@@ -154,7 +154,10 @@ export function assemblePorts({ root, home }: { readonly root: string; readonly 
     records: createRecords(home, blobs),
     ...assembleReleases(parts),
     tree: (commit, call) => treeAt(root, commit, call),
-    reports: createReports(root),
+    reports: {
+      write: (project, file, record) =>
+        writeWhole(join(root, '.goldenthread', project, file), `${JSON.stringify(record, null, 2)}\n`),
+    },
     now: () => new Date(),
     slowHash,
     hash: (text) => `sha256:${createHash('sha256').update(text).digest('hex')}`,

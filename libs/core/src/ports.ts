@@ -330,8 +330,6 @@ export interface Linter {
 
 /** Records that a run leaves in the workspace for CI to collect, and to hand to a later run. */
 export interface Reports {
-  /** The text of `.goldenthread/<project>/<file>`; null where there is none. At most 64 MiB. */
-  read(project: string, file: string): Promise<Result<string | null>>;
   /** Writes `.goldenthread/<project>/<file>`, which git ignores. */
   write(project: string, file: string, record: object): Promise<Result<void>>;
 }

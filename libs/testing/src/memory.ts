@@ -196,10 +196,6 @@ function portsOf(world: MemoryWorld, slots: number, committed: () => ReadonlyMap
     sweep: async () => ok({ records: 0, blobs: 0, others: 0, bytes: 0 }),
     run: async () => ok({ by: 'Memory <memory@localhost>', id: 'a run in memory' }),
     reports: {
-      read: async (project, file) => {
-        const record = world.reports.get(`${project}/${file}`);
-        return ok(record === undefined ? null : JSON.stringify(record));
-      },
       write: async (project, file, record) => ok(void world.reports.set(`${project}/${file}`, record)),
     },
     // Each look at the clock is a second later, so that times are told apart and no spec waits.

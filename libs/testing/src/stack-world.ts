@@ -41,11 +41,11 @@ export const stackWorld = (
 export const AUTO_APPROVAL = { find: async () => ok(null), ask: null, auto: true } as const;
 
 /** Approves whatever plan lies where `plan` left it; nobody is there to be asked. */
-export const foundApproval = ({ ports }: MemoryWorld) => ({
+export const foundApproval = ({ ports, reports }: MemoryWorld) => ({
   async find({ stack, environment }: Place) {
-    const text = await ports.reports.read(stack, `plan.${environment}.json`);
-    if (!text.ok || text.value === null) return text.ok ? ok(null) : text;
-    const read = readPreview('plan.json', text.value, ports.hash);
+    const left = reports.get(`${stack}/plan.${environment}.json`);
+    if (left === undefined) return ok(null);
+    const read = readPreview('plan.json', JSON.stringify(left), ports.hash);
     return read.ok ? ok({ by: 'plan' as const, plan: read.value }) : read;
   },
   ask: null,

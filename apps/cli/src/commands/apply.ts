@@ -39,7 +39,7 @@ function counted({ plan }: AppliedStack): string {
 }
 
 /** A line for what became of each place, and one for each rule that only warns. */
-export const appliedLines = ({ done }: Applies): readonly string[] =>
+const appliedLines = ({ done }: Applies): readonly string[] =>
   done.flatMap((one) => {
     const why = one.reasons.length > 0 ? `: ${one.reasons.join('; ')}` : '';
     return [

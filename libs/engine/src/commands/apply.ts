@@ -20,8 +20,9 @@ import type { Draft } from '../stack/preview.ts';
 import {
   alone,
   announced,
-  environmentNamed,
+  environmentOrNull,
   inSlot,
+  onceAt,
   readLedger,
   recordOf,
   recordsBut,
@@ -95,7 +96,7 @@ async function draftOf(
   if (!site.ok) return site;
   const sources = await sourcesOf(site.value, world);
   if (!sources.ok) return sources;
-  const images = imagesFor({ world, ledger, options: { onlyPending: order.pending } }, site.value);
+  const images = imagesFor({ world, ledger, options: {} }, site.value);
   if (!images.ok) return images;
   const made = { sources: sources.value, images: chosenImages(images.value) };
   const reasons = pendingReasons(recordOf(ledger, place), nowOf(world, ledger, site.value, made));
@@ -133,8 +134,7 @@ async function settlePlace(
   decided: { readonly draft: Draft; readonly reasons: readonly string[]; readonly aim: 'apply' | 'destroy' },
 ): Promise<One> {
   const { place } = decided.draft.site;
-  const found = environmentNamed(world.graph, place.environment);
-  const environment = found.ok ? found.value : null;
+  const environment = environmentOrNull(world.graph, place.environment);
   const { value: done, seconds } = await announced(world, place, decided.aim, async () => {
     const settled = await inSlot(world, place, () =>
       settle({ world, ledger, environment, options, ...decided }),
@@ -177,14 +177,8 @@ async function applyOnce(job: Job, place: Place): Promise<One> {
   });
 }
 
-function applyPlace(job: Job, place: Place): Promise<One> {
-  const name = placeName(place);
-  const known = job.started.get(name);
-  if (known) return known;
-  const started = applyOnce(job, place);
-  job.started.set(name, started);
-  return started;
-}
+const applyPlace = (job: Job, place: Place): Promise<One> =>
+  onceAt(job.started, place, () => applyOnce(job, place));
 
 /** Why a stack must not be destroyed: others stand on it, or its state is managed under another name by now. */
 function whyNot({ graph }: StackWorld, ledger: StackLedger, record: StackRecord): Failure | null {
@@ -264,8 +258,7 @@ const consumersFirst = (records: readonly StackRecord[]): readonly StackRecord[]
 async function destroyRemoved(job: Job, records: readonly StackRecord[]): Promise<readonly One[]> {
   const done: One[] = [];
   for (const record of consumersFirst(records)) {
-    const found = environmentNamed(job.world.graph, record.environment);
-    const { allowed, hint } = allowance(found.ok ? found.value : null, record);
+    const { allowed, hint } = allowance(environmentOrNull(job.world.graph, record.environment), record);
     const place: Place = { stack: record.stack, environment: record.environment };
     const why = 'it is declared no more, and its environment allows to destroy it';
     if (allowed) done.push(await destroyApplied(job, record, why));

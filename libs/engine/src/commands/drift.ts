@@ -30,8 +30,9 @@ import {
   alone,
   announced,
   engineOf,
-  environmentNamed,
+  environmentOrNull,
   inSlot,
+  onceAt,
   readLedger,
   recordOf,
   type StackLedger,
@@ -171,8 +172,7 @@ async function look(job: Job, place: Place): Promise<Seen> {
     const written = options.dryRun ? ok(record) : await noteDrift(world, record, changes);
     if (!written.ok) return seen(place, 'unknown', { changes }, written.failures);
     if (changes.length === 0) return seen(place, 'clean');
-    const declared = environmentNamed(world.graph, place.environment);
-    const environment = declared.ok ? declared.value : null;
+    const environment = environmentOrNull(world.graph, place.environment);
     const answer = await act(job, {
       world,
       ledger: ledger.value,
@@ -217,14 +217,8 @@ async function observe(given: Job, place: Place, above: readonly string[]): Prom
 }
 
 /** Looks at a place after those below it, once in a run. */
-function observing(job: Job, place: Place, above: readonly string[] = []): Promise<Seen> {
-  const name = placeName(place);
-  const known = job.started.get(name);
-  if (known) return known;
-  const started = observe(job, place, above);
-  job.started.set(name, started);
-  return started;
-}
+const observing = (job: Job, place: Place, above: readonly string[] = []): Promise<Seen> =>
+  onceAt(job.started, place, () => observe(job, place, above));
 
 /**
  * Looks at every place that was applied, compares it with what was applied there, writes down where that has changed, and does

@@ -2,7 +2,6 @@ import {
   ok,
   placeName,
   placesOf,
-  type Environment,
   type Failure,
   type PlanReport,
   type Result,
@@ -10,23 +9,17 @@ import {
 } from '@goldenthread/core';
 import { allowance, appliedStack, heirOf } from '../stack/applied.ts';
 import { judgePlan } from '../stack/judge.ts';
-import { planPlace, startPlanning, type Planned, type PlanOptions } from '../stack/planning.ts';
+import { planPlace, startPlanning, type Planned } from '../stack/planning.ts';
 import { previewSite } from '../stack/preview.ts';
 import { select, type Selection } from '../stack/selection.ts';
 import {
   alone,
-  environmentNamed,
+  environmentOrNull,
   inSlot,
   readLedger,
   type StackLedger,
   type StackWorld,
 } from '../stack/world.ts';
-
-/** What is to be planned. */
-export interface PlanOrder extends Selection {
-  /** Take these versions of images, whatever channels and pins say. */
-  readonly images?: PlanOptions['images'];
-}
 
 /** What became of planning. */
 export interface Plans {
@@ -34,18 +27,13 @@ export interface Plans {
   readonly failures: readonly Failure[];
 }
 
-const environmentOrNull = ({ graph }: StackWorld, name: string): Environment | null => {
-  const found = environmentNamed(graph, name);
-  return found.ok ? found.value : null;
-};
-
 const renamed = ({ stack, environment }: StackRecord, heir: StackRecord): string =>
   `its state is managed by ${placeName(heir)} now: \`goldenthread destroy ${stack} --environment ${environment} --forget\` drops the old record`;
 
 /** The plan that destroys what is declared no more. */
 async function planRemoved(world: StackWorld, ledger: StackLedger, record: StackRecord): Promise<Planned> {
   const { stack, environment: name } = record;
-  const environment = environmentOrNull(world, name);
+  const environment = environmentOrNull(world.graph, name);
   const place = { stack, environment: name };
   const removed = allowance(environment, place);
   const report: PlanReport = {
@@ -84,16 +72,15 @@ async function planRemoved(world: StackWorld, ledger: StackLedger, record: Stack
 
 /**
  * Plans what is meant: declared stacks after those they stand on, and then, as plans that destroy, what was applied and is
- * declared no more. Writes every plan below `.goldenthread/<stack>`, where apply finds it.
+ * declared no more. Writes every plan below `.goldenthread/<stack>`, for CI to hand on and for people to name as approved.
  */
-export async function plan(world: StackWorld, order: PlanOrder): Promise<Result<Plans>> {
+export async function plan(world: StackWorld, order: Selection): Promise<Result<Plans>> {
   const ledger = await readLedger(world);
   if (!ledger.ok) return ledger;
   const meant = await select(world, ledger.value, order);
   if (!meant.ok) return meant;
   const { places, gone } = meant.value;
-  const options = { onlyPending: order.pending, ...(order.images && { images: order.images }) };
-  const planning = startPlanning(world, ledger.value, options);
+  const planning = startPlanning(world, ledger.value, { onlyPending: order.pending });
   const own = await Promise.all(places.map((place) => planPlace(planning, place)));
   const removed = await Promise.all(gone.map((record) => planRemoved(world, ledger.value, record)));
   const below = await upstreamsToo(planning.started, own, world);

@@ -1,6 +1,5 @@
 import {
   fail,
-  isSameState,
   ok,
   placeName,
   upstreamsOf,
@@ -14,7 +13,6 @@ import {
 } from '@goldenthread/core';
 import { giveInputs, type ImageChoice } from '@goldenthread/core/stack';
 import { loadGraph } from '../load.ts';
-import type { Draft } from './preview.ts';
 import {
   alone,
   engineOf,
@@ -26,7 +24,7 @@ import {
   recordsBut,
 } from './world.ts';
 import { sourcesOf } from './sources.ts';
-import { orderOf } from './preview.ts';
+import { orderOf, ownerOf, type Draft } from './preview.ts';
 
 /** A stack as it was applied: its declaration at that time, and what it was given. */
 export interface Applied {
@@ -212,11 +210,5 @@ export function allowance(
 }
 
 /** The stack by which the state of a record is managed now, under another name: to destroy the one would destroy the other. */
-export const heirOf = ({ records }: StackLedger, record: StackRecord): StackRecord | null =>
-  records.find(
-    (other) =>
-      placeName(other) !== placeName(record) &&
-      other.state !== null &&
-      record.state !== null &&
-      isSameState(other.state, record.state),
-  ) ?? null;
+export const heirOf = (ledger: StackLedger, record: StackRecord): StackRecord | null =>
+  ownerOf(recordsBut(ledger, record), record.state);

@@ -1,9 +1,7 @@
 import {
   fail,
-  isEmpty,
   ok,
   pendingReasons,
-  placeName,
   upstreamsOf,
   words,
   type Failure,
@@ -29,6 +27,7 @@ import {
   engineOf,
   environmentNamed,
   inSlot,
+  onceAt,
   recordOf,
   recordsBut,
   siteOf,
@@ -119,7 +118,11 @@ function waitsFor({ stack, readsState, planned }: Below): readonly string[] {
 
 /** Versions of the images that a site is given, or the failure that forbids one. */
 export function imagesFor(
-  { world, ledger, options }: Pick<Planning, 'world' | 'ledger' | 'options'>,
+  {
+    world,
+    ledger,
+    options,
+  }: Pick<Planning, 'world' | 'ledger'> & { readonly options: Pick<PlanOptions, 'images'> },
   { stack, place }: Site,
 ): Result<ReadonlyMap<string, ImageChoice>> {
   const environment = environmentNamed(world.graph, place.environment);
@@ -280,15 +283,5 @@ async function planOnce(planning: Planning, place: Place): Promise<Planned> {
 }
 
 /** Plans a place, after those that it stands on; each once in a run. */
-export function planPlace(planning: Planning, place: Place): Promise<Planned> {
-  const name = placeName(place);
-  const known = planning.started.get(name);
-  if (known) return known;
-  const started = planOnce(planning, place);
-  planning.started.set(name, started);
-  return started;
-}
-
-/** Whether a plan would change nothing at all. */
-export const changesNothing = ({ report: { plan, state } }: Planned): boolean =>
-  state === 'current' || (plan !== null && isEmpty(plan));
+export const planPlace = (planning: Planning, place: Place): Promise<Planned> =>
+  onceAt(planning.started, place, () => planOnce(planning, place));

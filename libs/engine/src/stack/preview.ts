@@ -74,9 +74,13 @@ export function outputsDigest({ ports }: StackWorld, outputs: Outputs): string {
   return ports.hash(canonical([Object.fromEntries(open), hiddenHash(ports.slowHash, outputs)]));
 }
 
+/** The record, of these, that manages this very state. */
+export const ownerOf = (records: readonly StackRecord[], state: string | null): StackRecord | null =>
+  records.find((one) => state !== null && one.state !== null && isSameState(one.state, state)) ?? null;
+
 /** Why a state is another's: two places of one state would take away what the other makes. */
 function taken(others: readonly StackRecord[], state: string | null): string | null {
-  const owner = others.find((one) => state !== null && one.state !== null && isSameState(one.state, state));
+  const owner = ownerOf(others, state);
   if (!owner) return null;
   const { stack, environment } = owner;
   return `its state is that of ${stack} in ${environment}; after a renaming, \`goldenthread destroy ${stack} --environment ${environment} --forget\` drops the old record`;

@@ -1,5 +1,6 @@
 import {
   ok,
+  placeName,
   stackIn,
   type Call,
   type Environment,
@@ -88,6 +89,26 @@ export function environmentNamed(graph: Graph, name: string): Result<Environment
   if (!project.ok) return project;
   if (!project.value.environment) throw new Error(`${name} is no environment`);
   return ok(project.value.environment);
+}
+
+/** The environment of a name; null where it is declared no more. */
+export function environmentOrNull(graph: Graph, name: string): Environment | null {
+  const found = environmentNamed(graph, name);
+  return found.ok ? found.value : null;
+}
+
+/** Begins the work for a place once in a run, however many ask for it. */
+export function onceAt<T>(
+  started: Map<string, Promise<T>>,
+  place: Place,
+  work: () => Promise<T>,
+): Promise<T> {
+  const name = placeName(place);
+  const known = started.get(name);
+  if (known) return known;
+  const begun = work();
+  started.set(name, begun);
+  return begun;
 }
 
 /** The engine of a stack; one of the user's own is named relative to the stack's folder. */
